@@ -1,0 +1,1 @@
+"""Confounder-aware many-feature regression with latent factor estimation."""

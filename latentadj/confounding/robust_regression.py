@@ -1,0 +1,53 @@
+"""Link by robust regression of all features' naive effects on their loadings."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentadj.core.robust import huber_cross_covariance, huber_regression
+from latentadj.results.factors import LinkEstimate
+
+Array = NDArray[np.float64]
+
+
+class RobustRegression:
+    """Huber regression across features: true effects are the outliers.
+
+    Identified when most features have no effect, or when effects do not follow the loadings.
+
+    Notes
+    -----
+    Wang, Zhao, Hastie and Owen (2017), section 3.2. Effects and loadings are divided by the features' noise
+    standard deviation, and the residual scale is re-estimated by the median absolute deviation, so that many
+    small effects widen the fit's errors instead of biasing them.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> A = rng.normal(size=(400, 1))
+    >>> B = 2 * A + 0.1 * rng.normal(size=(400, 1))
+    >>> B[:20] += 5
+    >>> RobustRegression().estimate(B, A, np.full(400, 0.01), np.eye(1), None).omega.round(1)
+    array([[2.]])
+    """
+
+    needs_controls = False
+
+    def estimate(
+        self,
+        effects: Array,
+        loadings: Array,
+        sigma2: Array,
+        unscaled: Array,
+        controls: NDArray[np.bool_] | None = None,
+    ) -> LinkEstimate:
+        """Estimate the link; see `ConfoundingModel.estimate`."""
+        used = sigma2 > 0
+        noise = np.sqrt(sigma2[used])
+        predictors = loadings[used] / noise[:, None]
+        fits = [huber_regression(column[used] / noise, predictors) for column in effects.T]
+        k = loadings.shape[1]
+        omega = np.array([fit.coef for fit in fits]).reshape(len(fits), k)
+        covariance = huber_cross_covariance(fits, predictors)
+        return LinkEstimate(omega, covariance, all(fit.converged for fit in fits))

@@ -1,0 +1,203 @@
+"""Matrices read by blocks of features: the protocol, the in-memory adapter and lazy views.
+
+Everything above this module sees data as ``n_samples x n_features`` and only ever asks for a slice of
+columns. A view does its arithmetic on the block that is read, so nothing of the size of the whole matrix is
+made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+#: Bytes of one float64 block. Small enough for a core's level-2 cache beside its scratch copy.
+BLOCK_BYTES = 1 << 20
+#: Features in a block, whatever the number of samples: bounds below keep call overhead small.
+MIN_WIDTH, MAX_WIDTH = 64, 8192
+
+
+@runtime_checkable
+class FeatureMatrix(Protocol):
+    """What every stage needs of the data: a shape, a type, and blocks of columns.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        ``(n_samples, n_features)``.
+    dtype : numpy.dtype
+        Storage type; blocks are always delivered as float64.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Storage type."""
+        ...
+
+    def column_blocks(self, width: int | None = None) -> Iterator[slice]:
+        """Yield slices that cover all columns once, in order."""
+        ...
+
+    def read(self, columns: slice) -> Array:
+        """Return the block ``(n_samples, width)`` as float64; the caller must not write into it."""
+        ...
+
+
+def default_width(n_samples: int) -> int:
+    """Features per block so that a float64 block fills about one megabyte.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of rows of a block.
+
+    Returns
+    -------
+    int
+        Between 64 and 8192.
+
+    Examples
+    --------
+    >>> default_width(100), default_width(100_000)
+    (1310, 64)
+    """
+    return int(np.clip(BLOCK_BYTES // (8 * max(n_samples, 1)), MIN_WIDTH, MAX_WIDTH))
+
+
+def iterate_slices(n_features: int, width: int) -> Iterator[slice]:
+    """Yield consecutive slices of at most `width` that cover ``range(n_features)``."""
+    for start in range(0, n_features, width):
+        yield slice(start, min(start + width, n_features))
+
+
+class _Blocked:
+    """Shared block iteration of matrices that have a shape."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        raise NotImplementedError
+
+    def column_blocks(self, width: int | None = None) -> Iterator[slice]:
+        n_samples, n_features = self.shape
+        return iterate_slices(n_features, width or default_width(n_samples))
+
+
+@dataclass(frozen=True)
+class ArrayMatrix(_Blocked):
+    """A NumPy array in either memory order; the array is never copied or transposed as a whole.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        Any real numeric type.
+
+    Examples
+    --------
+    >>> Y = ArrayMatrix(np.arange(6, dtype="float32").reshape(2, 3))
+    >>> Y.read(slice(1, 3))
+    array([[1., 2.],
+           [4., 5.]])
+    """
+
+    values: NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        n_samples, n_features = self.values.shape
+        return n_samples, n_features
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Storage type of the array."""
+        return self.values.dtype
+
+    def read(self, columns: slice) -> Array:
+        """Return the block as float64 (a view when the array already is float64)."""
+        return self.values[:, columns].astype(np.float64, order="K", copy=False)
+
+
+@dataclass(frozen=True)
+class FeatureSubset(_Blocked):
+    """Some features of another matrix, in increasing order, read through its own blocks.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    index : ndarray of int, shape (n_kept,)
+        Positions of the kept features, strictly increasing.
+    """
+
+    base: FeatureMatrix
+    index: NDArray[np.intp]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_kept)``."""
+        return self.base.shape[0], len(self.index)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Storage type of the underlying matrix."""
+        return self.base.dtype
+
+    def read(self, columns: slice) -> Array:
+        """Gather the kept features that the requested slice names."""
+        wanted = self.index[columns]
+        if len(wanted) == 0:
+            return np.empty((self.shape[0], 0))
+        width = default_width(self.shape[0])
+        parts = []
+        for start in np.unique(wanted // width) * width:
+            here = wanted[(wanted >= start) & (wanted < start + width)]
+            block = self.base.read(slice(int(here[0]), int(here[-1]) + 1))
+            parts.append(block[:, here - here[0]])
+        return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class AdjustedMatrix(_Blocked):
+    """A matrix minus ``scores @ loadings.T``, for display and prediction; made block by block.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    scores : ndarray of shape (n_samples, n_factors)
+    loadings : ndarray of shape (n_features, n_factors)
+    """
+
+    base: FeatureMatrix
+    scores: Array
+    loadings: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+    def read(self, columns: slice) -> Array:
+        """Return the block with the factors' part subtracted."""
+        return self.base.read(columns) - self.scores @ self.loadings[columns].T
+
+
+def collect(matrix: FeatureMatrix) -> Array:
+    """Read a whole matrix into one float64 array ``(n_samples, n_features)``; for small matrices and tests."""
+    out = np.empty(matrix.shape)
+    for columns in matrix.column_blocks():
+        out[:, columns] = matrix.read(columns)
+    return out

@@ -1,0 +1,85 @@
+"""Search for missing and infinite values, block by block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..exceptions import InputError
+
+_CHUNK = 1 << 22  # values looked at in one go
+
+
+def check_finite(
+    values: NDArray[Any],
+    sample_ids: Any = None,
+    feature_ids: Any = None,
+    *,
+    allow_missing: bool = False,
+) -> None:
+    """Raise if the matrix holds NaN or infinite values, and say where.
+
+    Parameters
+    ----------
+    values : (n_samples, n_features) float array
+        Read in blocks; no temporary of the size of the matrix is made.
+    sample_ids, feature_ids : sequences of str, optional
+        For the message; without them positions are given.
+    allow_missing : bool
+        Accept NaN and look for infinite values only.
+
+    Raises
+    ------
+    InputError
+        Count of each kind, the first five cells, and what to do.
+
+    Examples
+    --------
+    >>> check_finite(np.array([[1.0, np.inf]]), ["s1"], ["f1", "f2"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    latentadj.exceptions.InputError: The matrix holds 1 infinite value(s), ...
+    """
+    n_nan = n_inf = 0
+    first: list[tuple[int, int]] = []
+    for start, stop, by_rows in _chunks(values):
+        block = values[start:stop] if by_rows else values[:, start:stop]
+        if np.isfinite(block).all():
+            continue
+        missing, infinite = np.isnan(block), np.isinf(block)
+        n_nan, n_inf = n_nan + int(missing.sum()), n_inf + int(infinite.sum())
+        if len(first) < 5:
+            bad = infinite if allow_missing else missing | infinite
+            shift = (start, 0) if by_rows else (0, start)
+            first += [(int(i) + shift[0], int(j) + shift[1]) for i, j in np.argwhere(bad)[: 5 - len(first)]]
+    if n_inf or (n_nan and not allow_missing):
+        raise InputError(
+            _finite_message(0 if allow_missing else n_nan, n_inf, first, sample_ids, feature_ids)
+        )
+
+
+def _chunks(values: NDArray[Any]) -> list[tuple[int, int, bool]]:
+    """Cut along the axis that is slow in memory, so that every block is contiguous."""
+    by_rows = bool(values.flags.c_contiguous)
+    length, other = values.shape if by_rows else values.shape[::-1]
+    step = max(1, _CHUNK // max(1, other))
+    return [(start, min(start + step, length), by_rows) for start in range(0, length, step)]
+
+
+def _finite_message(
+    n_nan: int, n_inf: int, first: list[tuple[int, int]], sample_ids: Any, feature_ids: Any
+) -> str:
+    kinds = [f"{n_nan} missing value(s) (NaN)"] * (n_nan > 0) + [f"{n_inf} infinite value(s)"] * (n_inf > 0)
+    cells = ", ".join(f"({_name(sample_ids, i)}, {_name(feature_ids, j)})" for i, j in first)
+    remedy = ""
+    if n_inf:
+        remedy += " Infinite values often come from the logarithm of zero: add an offset before taking logs."
+    if n_nan:
+        remedy += " Leave out the features or samples with missing values, or impute them first."
+    return f"The matrix holds {' and '.join(kinds)}, first at (sample, feature): {cells}.{remedy}"
+
+
+def _name(ids: Any, position: int) -> str:
+    return str(position) if ids is None else repr(str(ids[position]))

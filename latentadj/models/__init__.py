@@ -1,0 +1,6 @@
+"""Stage 1: primary models, a file each."""
+
+from latentadj.models.base import PrimaryModel
+from latentadj.models.linear import LinearModel
+
+__all__ = ["LinearModel", "PrimaryModel"]

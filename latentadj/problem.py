@@ -1,0 +1,132 @@
+"""The frozen input that every later stage works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentadj.core.kernels import ProjectionKernel, RegressionSums
+from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.passes import run_pass
+from latentadj.core.regression import DesignBasis, RegressionFit, design_basis, design_pass, is_constant
+from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum
+from latentadj.design import Design
+from latentadj.models import LinearModel, PrimaryModel
+
+
+@dataclass(frozen=True)
+class AdjustmentProblem:
+    """Data, design and controls of one study; decompositions are made once and kept.
+
+    Parameters
+    ----------
+    matrix : FeatureMatrix of shape (n_samples, n_features)
+    design : Design
+        Nuisance columns first, then primary columns.
+    controls : ndarray of bool, shape (n_features,), optional
+        Negative controls.
+    model : PrimaryModel, default=LinearModel()
+
+    Notes
+    -----
+    In the notation of the method papers, ``Y = B X + G W + A Z + E``; `basis` is the orthonormal basis
+    ``[Q_W Q_X]`` of the design and its complement ``Q_perp`` holds what factors are estimated from.
+    """
+
+    matrix: FeatureMatrix
+    design: Design
+    controls: NDArray[np.bool_] | None = None
+    model: PrimaryModel = field(default_factory=LinearModel)
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return self.matrix.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return self.matrix.shape[1]
+
+    @property
+    def df_resid(self) -> int:
+        """Residual degrees of freedom of the design without factors."""
+        return self.n_samples - self.basis.rank
+
+    @cached_property
+    def basis(self) -> DesignBasis:
+        """Orthonormal basis of the whole design."""
+        return design_basis(self.design.matrix)
+
+    @cached_property
+    def nuisance_basis(self) -> DesignBasis:
+        """Orthonormal basis of the nuisance columns."""
+        return design_basis(self.design.nuisance)
+
+    @cached_property
+    def sums(self) -> RegressionSums:
+        """Coordinates of every feature in `basis`, with residual and total sums of squares; one pass."""
+        return design_pass(self.matrix, self.basis)
+
+    @cached_property
+    def fit(self) -> RegressionFit:
+        """The primary model without factors."""
+        return self.model.fit(self.matrix, self.basis, sums=self.sums)
+
+    @cached_property
+    def spectrum(self) -> ResidualSpectrum:
+        """Spectrum of the residuals from the whole design; one pass."""
+        return residual_spectrum(self.matrix, self.basis)
+
+    @cached_property
+    def unit_weights(self) -> Array:
+        """One over each feature's residual standard deviation, 0 where it does not vary; (n_features,)."""
+        variance = self.sums.rss / max(self.df_resid, 1)
+        usable = ~self.constant & (self.sums.rss > 1e-24 * self.sums.tss) & (variance > 0)
+        return np.divide(1.0, np.sqrt(variance), out=np.zeros_like(variance), where=usable)
+
+    @cached_property
+    def unit_spectrum(self) -> ResidualSpectrum:
+        """Spectrum of the residuals scaled to unit variance; one pass."""
+        return residual_spectrum(self.matrix, self.basis, weights=self.unit_weights)
+
+    @cached_property
+    def constant(self) -> NDArray[np.bool_]:
+        """Features that do not vary, shape (n_features,)."""
+        return np.asarray(is_constant(self.sums, self.n_samples))
+
+    @property
+    def n_nuisance(self) -> int:
+        """Rank of the nuisance part: leading columns of ``basis.q``."""
+        return self.nuisance_basis.rank
+
+    @cached_property
+    def primary_residual(self) -> Array:
+        """Primary columns with the nuisance part removed, ``(n_samples, n_primary)``."""
+        return self.nuisance_basis.project_out(self.design.primary)
+
+    @property
+    def naive_effects(self) -> Array:
+        """Primary coefficients without factors, ``(n_features, n_primary)``."""
+        return self.fit.coef[:, self.primary_columns]
+
+    @property
+    def primary_columns(self) -> list[int]:
+        """Positions of the primary columns in the design."""
+        return [i for i, role in enumerate(self.design.roles) if role == "primary"]
+
+    @cached_property
+    def primary_unscaled(self) -> Array:
+        """``(X' X)^-1`` of the primary columns after the nuisance part, ``(n_primary, n_primary)``."""
+        columns = self.primary_columns
+        return self.fit.cov_unscaled[np.ix_(columns, columns)]
+
+    def project(self, directions: Array) -> Array:
+        """Return ``Y' V`` for directions ``(n_samples, k)`` orthogonal to the constant or not; one pass."""
+        kernel = ProjectionKernel(directions, self.n_features)
+        (coordinates,) = run_pass(self.matrix, kernel)
+        out: Array = coordinates
+        return out
