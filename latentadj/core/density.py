@@ -1,8 +1,8 @@
 """Gaussian kernel density on 512 points by linear binning and a fast Fourier transform.
 
 The steps and constants are those of ``stats::density`` in R, because the local false discovery rates of the
-reference packages depend on them to the last printed digit: normal-reference bandwidth, support widened by three
-bandwidths (seven for the binning grid), linear binning, one circular convolution of length 1024, linear
+reference packages depend on them to the last printed digit: normal-reference bandwidth, support widened by
+three bandwidths (seven for the binning grid), linear binning, one circular convolution of length 1024, linear
 interpolation.
 """
 
@@ -59,8 +59,8 @@ def reference_bandwidth(x_sorted: FloatArray) -> float:
     Returns
     -------
     float
-        A positive bandwidth. A zero spread falls back on the standard deviation, then on the size of the values,
-        then on 1.
+        A positive bandwidth. A zero spread falls back on the standard deviation, then on the size of the
+        values, then on 1.
 
     References
     ----------
@@ -95,7 +95,7 @@ def _linear_binning(x_sorted: FloatArray, lower: float, step: float) -> FloatArr
 
 
 def _convolve(mass: FloatArray, spacing: float, bandwidth: float) -> FloatArray:
-    """Circular convolution with a Gaussian kernel sampled at multiples of `spacing`; negative round-off cut."""
+    """Convolve circularly with a Gaussian kernel sampled at multiples of `spacing`; cut what is below 0."""
     steps = np.arange(mass.size)
     nodes = spacing * np.minimum(steps, mass.size - steps) / bandwidth
     kernel = np.exp(-0.5 * nodes * nodes) / (bandwidth * np.sqrt(2.0 * np.pi))
@@ -114,8 +114,8 @@ def density_grid(x_sorted: FloatArray, *, adjust: float = 1.0, old_coords: bool 
         Factor on the rule-of-thumb bandwidth.
     old_coords : bool
         False samples the kernel at the spacing of the bins, as R does since 4.4.0. True samples it at
-        ``2 (u - l) / 1023`` instead of ``(u - l) / 511``, as R did before; that estimate is too large by a factor of
-        about 1 + 1/1022 at the centre.
+        ``2 (u - l) / 1023`` instead of ``(u - l) / 511``, as R did before; that estimate is too large by a
+        factor of about 1 + 1/1022 at the centre.
 
     Returns
     -------

@@ -15,8 +15,8 @@ __all__ = ["fit_f_distribution", "trigamma_inverse"]
 
 FloatArray = NDArray[np.float64]
 
-# Variances below this fraction of the median enter the fit at that value: one near-perfect fit would otherwise
-# dominate the variance of the logarithms.
+# Variances below this fraction of the median enter the fit at that value: one near-perfect fit would
+# otherwise dominate the variance of the logarithms.
 _FLOOR = 1e-5
 _MAX_NEWTON_STEPS = 100
 
@@ -117,8 +117,8 @@ def fit_f_distribution(
     ----------
     .. [1] Smyth (2004). Linear models and empirical Bayes methods for assessing differential expression in
        microarray experiments. Statistical Applications in Genetics and Molecular Biology 3, 3.
-    .. [2] Law, Chen, Shi, Smyth (2014). voom: precision weights unlock linear model analysis tools for RNA-seq
-       read counts. Genome Biology 15, R29.
+    .. [2] Law, Chen, Shi, Smyth (2014). voom: precision weights unlock linear model analysis tools for
+       RNA-seq read counts. Genome Biology 15, R29.
 
     Examples
     --------
@@ -226,8 +226,8 @@ def _check_range(s2: FloatArray, df1: FloatArray) -> None:
     n_bad = int(np.count_nonzero((s2 < 0) | np.isinf(s2)))
     if n_bad:
         raise InputError(
-            f"{n_bad} of {s2.size} variances are negative or infinite. Residual variances are zero or positive; "
-            "use NaN for features that could not be fitted."
+            f"{n_bad} of {s2.size} variances are negative or infinite. Residual variances are zero or "
+            "positive; use NaN for features that could not be fitted."
         )
     if not np.all(df1 >= 0):
         raise InputError("Residual degrees of freedom must be zero or positive (inf for a known variance).")
@@ -237,13 +237,14 @@ def _check_covariate(level: FloatArray, s2: FloatArray, df1: FloatArray) -> None
     """The covariate has one finite value per usable feature."""
     if level.shape != s2.shape:
         raise InputError(
-            f"covariate has shape {level.shape}; one value per feature, ({s2.size},), is needed."
+            f"covariate has shape {level.shape} but there are {s2.size} variances. Give one average level "
+            "per feature, or leave the covariate out."
         )
     n_bad = int(np.count_nonzero(usable_features(s2, df1) & ~np.isfinite(level)))
     if n_bad:
         raise InputError(
-            f"The covariate is NaN or infinite for {n_bad} features that have a variance. Give a finite average "
-            "level for each, set their variance to NaN, or leave the covariate out."
+            f"The covariate is NaN or infinite for {n_bad} features that have a variance. Give a finite "
+            "average level for each, set their variance to NaN, or leave the covariate out."
         )
 
 
@@ -289,7 +290,7 @@ def _log_bias(half_df: ArrayLike) -> FloatArray:
     return np.log(half) - special.digamma(half)
 
 
-def _trigamma(x: ArrayLike) -> FloatArray:
+def _trigamma(x: float | FloatArray) -> FloatArray:
     """Trigamma function as a Hurwitz zeta value, zeta(2, x)."""
     return np.asarray(special.zeta(2.0, x), dtype=np.float64)
 

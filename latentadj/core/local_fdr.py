@@ -1,7 +1,7 @@
 """Local false discovery rates: the chance that a test with this p-value is a true null.
 
-The density of z = qnorm(p) (or of the logit of p) is estimated by a kernel and a smoothing spline; the local false
-discovery rate is the null share times the null density over that density, made monotone in p.
+The density of z = qnorm(p) (or of the logit of p) is estimated by a kernel and a smoothing spline; the local
+false discovery rate is the null share times the null density over that density, made monotone in p.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
 from latentadj.core.density import density_grid
-from latentadj.core.penalized_spline import evaluate_sorted, fit_by_gcv, grid_system
+from latentadj.core.penalized_spline import evaluate_sorted, fit_by_gcv
 from latentadj.core.pvalues import FloatArray, fill_missing, split_missing
 from latentadj.core.qvalue import resolve_pi0
+from latentadj.core.spline_system import grid_system
 from latentadj.exceptions import InputError, MethodError
 
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -34,8 +35,8 @@ def _sorted_with_order(x: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
     x_sorted = x[order]
     if not (math.isfinite(x_sorted[0]) and math.isfinite(x_sorted[-1])):  # NaN sorts to the end
         raise InputError(
-            "z holds NaN or infinite values. Drop missing tests first, and keep p-values in [1e-8, 1 - 1e-8] before "
-            "taking normal quantiles; local_fdr() does both."
+            "z holds NaN or infinite values. Drop missing tests first, and keep p-values in [1e-8, 1 - 1e-8] "
+            "before taking normal quantiles; local_fdr() does both."
         )
     return x_sorted, order
 
@@ -62,8 +63,8 @@ def _rates_sorted(
 ) -> FloatArray:
     """Return pi0 f0 / f in order of p, kept in [0, 1] and non-decreasing if wanted.
 
-    The spline can fall below zero in a gap of the data. A negative rate counts as 0, which leaves the running maximum
-    to its neighbours.
+    The spline can fall below zero in a gap of the data. A negative rate counts as 0, which leaves the running
+    maximum to its neighbours.
     """
     if pi0 == 0.0:
         return np.zeros_like(density)
@@ -76,7 +77,9 @@ def _rates_sorted(
     return np.maximum.accumulate(rates) if monotone else rates
 
 
-def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_coords: bool = False) -> FloatArray:
+def local_fdr_from_z(
+    z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_coords: bool = False
+) -> FloatArray:
     """Return local false discovery rates of normal quantiles, non-decreasing in z; the fast path.
 
     Parameters
@@ -88,8 +91,8 @@ def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_
     adjust : float
         Factor on the rule-of-thumb bandwidth.
     old_coords : bool
-        False is the grid of R since 4.4.0, True that of earlier versions, see `density_grid`. Reference values
-        computed with R < 4.4 need True; the two differ by about 1e-3 of the value.
+        False is the grid of R since 4.4.0, True that of earlier versions, see `density_grid`. Reference
+        values computed with R < 4.4 need True; the two differ by about 1e-3 of the value.
 
     Returns
     -------
@@ -103,8 +106,8 @@ def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_
 
     Notes
     -----
-    Cost: one sort and a dozen passes over z, and about half a millisecond that does not grow with p. The first call
-    computes the spline system, about 20 ms.
+    Cost: one sort and a dozen passes over z, and about half a millisecond that does not grow with p. The
+    first call computes the spline system, about 20 ms.
 
     Examples
     --------
@@ -220,7 +223,7 @@ def local_fdr(
 
     References
     ----------
-    Storey, Akey & Kruglyak (2005), PLoS Biol. 3, e267, methods; Efron, Tibshirani, Storey & Tusher (2001),
+    Storey, Akey & Kruglyak (2005), PLoS Biol. 3, e267; Efron, Tibshirani, Storey & Tusher (2001),
     J. Am. Statist. Assoc. 96, 1151-1160; Leek & Storey (2008), PNAS 105, 18718-18723 for its use as a weight.
 
     Examples

@@ -133,7 +133,7 @@ def _anchor_indices(x: FloatArray, delta: float) -> list[int]:
 
 
 def _window(x: FloatArray, i: int, n_neighbours: int) -> _Window:
-    """Nearest neighbours of x[i]; the window moves right while its left end is further away than the next point."""
+    """Neighbours of x[i]: the window moves right while its left end is further than the next point."""
     x0 = float(x[i])
     left = bisect_left(
         range(x.size - n_neighbours), True, key=lambda k: bool(x0 - x[k] <= x[k + n_neighbours] - x0)
@@ -146,7 +146,7 @@ def _window(x: FloatArray, i: int, n_neighbours: int) -> _Window:
 def _local_line(
     x: FloatArray, y: FloatArray, window: _Window, robustness: FloatArray | None, fallback: float
 ) -> float:
-    """Height at x0 of the weighted line, of the weighted mean if x hardly varies, or `fallback` without weight."""
+    """Height at x0 of the weighted line, of the weighted mean if x hardly varies, `fallback` if no weight."""
     near = x[window.span]
     weights = _tricube(np.abs(near - window.x0), window.half_width)
     if robustness is not None:

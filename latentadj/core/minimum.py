@@ -1,8 +1,8 @@
 """Brent's search for the minimum of a function of one variable, reporting the last point it tried.
 
-``scipy.optimize.minimize_scalar`` stops by another rule and returns the best point. The smoothing-spline reference
-stops when the bracket is shorter than its tolerance and keeps what it computed last; agreement beyond four digits
-needs the same sequence of trials.
+``scipy.optimize.minimize_scalar`` stops by another rule and returns the best point. The smoothing-spline
+reference stops when the bracket is shorter than its tolerance and keeps what it computed last; agreement
+beyond four digits needs the same sequence of trials.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def adjust_pvalues(p: ArrayLike, method: str = "bh") -> FloatArray:
     p : array_like, shape (p,)
         P-values in [0, 1]. NaN stays NaN and is not counted as a test.
     method : {"bh", "by", "holm", "bonferroni", "none"}
-        ``"bh"`` and ``"by"`` control the false discovery rate (independent or positively dependent tests, and any
-        dependence); ``"holm"`` and ``"bonferroni"`` the family-wise error; ``"none"`` returns a copy.
+        ``"bh"`` and ``"by"`` control the false discovery rate (independent or positively dependent tests, and
+        any dependence); ``"holm"`` and ``"bonferroni"`` the family-wise error; ``"none"`` returns a copy.
 
     Returns
     -------
@@ -96,8 +96,8 @@ def adjust_pvalues(p: ArrayLike, method: str = "bh") -> FloatArray:
 
     References
     ----------
-    Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57, 289-300; Benjamini & Yekutieli (2001), Ann. Statist. 29,
-    1165-1188; Holm (1979), Scand. J. Statist. 6, 65-70.
+    Benjamini & Hochberg (1995), J. R. Statist. Soc. B 57, 289-300; Benjamini & Yekutieli (2001), Ann.
+    Statist. 29, 1165-1188; Holm (1979), Scand. J. Statist. 6, 65-70.
 
     Examples
     --------

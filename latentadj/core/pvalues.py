@@ -52,7 +52,7 @@ def split_missing(p: ArrayLike) -> tuple[FloatArray, BoolArray]:
         first = present[outside][0]
         raise InputError(
             f"{int(outside.sum())} of {present.size} p-values lie outside [0, 1] (the first is {first:g}). "
-            "Check that the array holds p-values and not statistics or log p-values; mark missing ones as NaN."
+            "Check that the array holds p-values, not statistics or log p-values; mark missing ones as NaN."
         )
     return present, where
 

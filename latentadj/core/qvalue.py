@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latentadj.core.penalized_spline import SplineSystem, evaluate, fit_by_df, spline_system
+from latentadj.core.penalized_spline import evaluate, fit_by_df
 from latentadj.core.pvalues import FloatArray, fill_missing, split_missing
+from latentadj.core.spline_system import SplineSystem, spline_system
 from latentadj.exceptions import InputError, MethodError
 
 STOREY_LAMBDAS: FloatArray = np.minimum(0.05 + 0.05 * np.arange(19), 0.95)
@@ -46,7 +47,8 @@ def _valid_lambdas(lambdas: ArrayLike) -> FloatArray:
     values = np.sort(np.atleast_1d(np.asarray(lambdas, dtype=np.float64)))
     if values.ndim != 1 or not (values.size == 1 or values.size >= 4):
         raise InputError(
-            f"lambdas has shape {np.shape(lambdas)}; give one cut-off, or at least four to smooth or choose over."
+            f"lambdas has shape {np.shape(lambdas)}; "
+            "give one cut-off, or at least four to smooth or choose over."
         )
     if not (values[0] >= 0.0 and values[-1] < 1.0):
         raise InputError(
@@ -73,19 +75,24 @@ def _smooth_curve(lambdas: FloatArray, curve: FloatArray) -> FloatArray:
 
 
 def _smoother(lambdas: FloatArray, pi0_lambda: FloatArray, smooth_log: bool) -> FloatArray:
-    """Smooth pi0(lambda) with 3 degrees of freedom (Storey & Tibshirani 2003, remark B)."""
+    """Smooth pi0(lambda) with 3 degrees of freedom (Storey & Tibshirani 2003)."""
     if not smooth_log:
         return _smooth_curve(lambdas, pi0_lambda)
     if np.any(pi0_lambda <= 0.0):
         raise InputError(
-            f"No p-value reaches lambda={lambdas[np.argmax(pi0_lambda <= 0.0)]:g}, so log pi0 is not finite there. "
+            f"No p-value reaches lambda={lambdas[np.argmax(pi0_lambda <= 0.0)]:g}, "
+            "so log pi0 is not finite there. "
             "Use smooth_log=False, smaller lambdas, or give pi0 yourself."
         )
     return np.exp(_smooth_curve(lambdas, np.log(pi0_lambda)))
 
 
 def _bootstrap(lambdas: FloatArray, pi0_lambda: FloatArray, m: int) -> float:
-    """Return pi0 at the lambda of least mean squared error, in closed form (Robinson 2016, sec. 2)."""
+    """Return pi0 at the cut-off of least mean squared error.
+
+    Bias is measured from the 10% quantile of the curve, the variance is that of a binomial share; this is the
+    limit of the bootstrap of Storey, Taylor & Siegmund (2004, sec. 6).
+    """
     share = pi0_lambda * (1.0 - lambdas)
     variance = share * (1.0 - share) / (m * (1.0 - lambdas) ** 2)
     error = variance + (pi0_lambda - np.quantile(pi0_lambda, 0.1)) ** 2
@@ -105,8 +112,9 @@ def _pi0_of_present(p: FloatArray, lambdas: FloatArray, method: str, smooth_log:
         pi0 = float(smooth[-1])
     if pi0 <= 0.0:
         raise InputError(
-            f"The estimated share of true nulls is {pi0:.3g}; it must be positive. Check that the p-values reach up "
-            "to 1 (one-sided or truncated ones do not), use smaller lambdas, or give pi0 yourself (pi0=1 is safe)."
+            f"The estimated share of true nulls is {pi0:.3g}; it must be positive. "
+            "Check that the p-values reach up to 1 (truncated ones do not), use smaller lambdas, "
+            "or give pi0 yourself (pi0=1 is safe)."
         )
     return Pi0Result(min(pi0, 1.0), lambdas, pi0_lambda, smooth)
 
@@ -139,14 +147,15 @@ def pi0_estimate(
     Raises
     ------
     InputError
-        If there are no p-values, one is outside [0, 1], `lambdas` cannot be used, or the estimate is not positive.
+        If there are no p-values, one is outside [0, 1], `lambdas` cannot be used, or the estimate is not
+        positive.
     MethodError
         If `method` is unknown.
 
     References
     ----------
-    Storey & Tibshirani (2003), PNAS 100, 9440-9445; Storey, Taylor & Siegmund (2004), J. R. Statist. Soc. B 66,
-    187-205; Robinson (2016), bootstrap choice of lambda in closed form.
+    Storey & Tibshirani (2003), PNAS 100, 9440-9445; Storey, Taylor & Siegmund (2004), J. R. Statist. Soc. B
+    66, 187-205.
 
     Examples
     --------
@@ -193,7 +202,9 @@ def resolve_pi0(p: FloatArray, pi0: float | None, method: str = "smoother") -> f
     if pi0 is None:
         return pi0_estimate(p, method=method).pi0
     if not 0.0 < pi0 <= 1.0:
-        raise InputError(f"pi0={pi0!r}; a share in (0, 1] is needed. Leave it None to estimate it, or give 1.")
+        raise InputError(
+            f"pi0={pi0!r}; a share in (0, 1] is needed. Leave it None to estimate it, or give 1."
+        )
     return float(pi0)
 
 
@@ -209,7 +220,9 @@ def _expected_rejections(p: FloatArray, rank: FloatArray, pfdr: bool) -> FloatAr
     return ratio / rank
 
 
-def q_values(p: ArrayLike, *, pi0: float | None = None, method: str = "smoother", pfdr: bool = False) -> FloatArray:
+def q_values(
+    p: ArrayLike, *, pi0: float | None = None, method: str = "smoother", pfdr: bool = False
+) -> FloatArray:
     """Return q-values: the least false discovery rate at which each test would be called.
 
     Parameters
@@ -221,8 +234,8 @@ def q_values(p: ArrayLike, *, pi0: float | None = None, method: str = "smoother"
     method : {"smoother", "bootstrap"}
         How `pi0` is estimated, see `pi0_estimate`.
     pfdr : bool
-        Control the positive false discovery rate, which is conditional on at least one rejection; more robust when
-        there are few tests.
+        Control the positive false discovery rate, which is conditional on at least one rejection; more robust
+        when there are few tests.
 
     Returns
     -------
@@ -237,7 +250,7 @@ def q_values(p: ArrayLike, *, pi0: float | None = None, method: str = "smoother"
 
     Notes
     -----
-    Storey (2002), algorithm 3: ``q_(i) = min over k >= i of pi0 m p_(k) / k``. A p-value of exactly 0 has a finite
+    ``q_(i) = min over k >= i of pi0 m p_(k) / k``. A p-value of exactly 0 has a finite
     pFDR here, its limit; the reference implementation returns NaN.
 
     References

@@ -174,6 +174,18 @@ class RegressionFit:
         """Return the same fit with another link uncertainty."""
         return replace(self, link=link)
 
+    def with_flipped_factors(self, signs: Array) -> RegressionFit:
+        """Return the same fit with the signs of the last columns, the factors, changed by ``signs`` (k,)."""
+        flips = np.ones(self.coef.shape[1])
+        flips[len(flips) - len(signs) :] = signs
+        link = self.link and replace(
+            self.link,
+            loadings=self.link.loadings * signs,
+            covariance=self.link.covariance * signs[None, :, None, None] * signs,
+        )
+        cov_unscaled = self.cov_unscaled * np.outer(flips, flips)
+        return replace(self, coef=self.coef * flips, cov_unscaled=cov_unscaled, link=link)
+
     def estimate(self, contrasts: Array) -> Array:
         """Contrast estimates ``(n_features, c)`` for contrasts ``(d, c)``; unused columns may be NaN."""
         used = np.any(contrasts != 0, axis=1)

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from latentadj.core.f_distribution import check_variances, fit_f_distribution, usable_features
 from latentadj.core.lowess import lowess
+from latentadj.core.tails import f_upper_log_p, f_upper_p
 from latentadj.exceptions import InputError
 
 __all__ = ["RobustFFit", "fit_f_distribution_robustly"]
@@ -34,8 +35,8 @@ class RobustFFit:
     df_prior : float
         Prior degrees of freedom of the bulk of the features, in [0, inf].
     df_prior_feature : ndarray, shape (p,)
-        Prior degrees of freedom of each feature: `df_prior`, less for outliers, never decreasing from larger to
-        smaller variance ratios.
+        Prior degrees of freedom of each feature: `df_prior`, less for outliers, never decreasing from larger
+        to smaller variance ratios.
     """
 
     s2_prior: float | FloatArray
@@ -72,8 +73,7 @@ def fit_f_distribution_robustly(
     winsor_tail : tuple of float, default (0.05, 0.1)
         Fractions pulled in at the lower and upper end, each in [0, 0.5).
     legacy_infinite_prior : bool, default False
-        See :func:`fit_f_distribution`, whose fit is returned when it has df0 = infinity although the Winsorised
-        moments have not, and when there are too few features to Winsorise one in either tail.
+        See :func:`fit_f_distribution`.
 
     Returns
     -------
@@ -87,13 +87,20 @@ def fit_f_distribution_robustly(
 
     Notes
     -----
-    Sections 4 and 5 of [1]_. (1) Variances with fewer degrees of freedom are carried to the quantile that they
-    would have with the largest. (2) A 10 % trimmed mean or lowess curve is taken from log s2 and the residuals
-    are Winsorised. (3) df0 is where the variance of a Winsorised log F(df1, df0), by Gauss-Legendre quadrature
-    in x / (1 + x), equals theirs. (4) A feature whose upper tail probability p is below its empirical one r is
-    an outlier with probability 1 - p / r, and its degrees of freedom are the average of df0 and of those that
-    make the largest ratio a median one, made monotone in the ratio. Tail probabilities below 1e-300 count as
-    1e-300 in step 1.
+    The method of [1]_:
+
+    1. Variances with fewer degrees of freedom are carried to the quantile that they would have with the
+       largest. Tail probabilities below 1e-300 count as 1e-300 here.
+    2. A trimmed mean (by the upper fraction) or a lowess curve is taken from log s2, and the residuals are
+       Winsorised.
+    3. df0 is where the variance of a Winsorised log F(df1, df0), by Gauss-Legendre quadrature in x / (1 + x),
+       equals theirs.
+    4. A feature whose upper tail probability p is below its empirical one r is an outlier with probability
+       1 - p / r. Its degrees of freedom are the average of df0 and of those that make the largest ratio a
+       median one, made monotone in the ratio.
+
+    The fit of :func:`fit_f_distribution` is returned when there are too few features to Winsorise one in
+    either tail, and when it has df0 = infinity although the Winsorised moments have not.
 
     References
     ----------
@@ -163,23 +170,26 @@ def _equalise_df(
     if df1.ndim == 0 or not fewer.any():
         return x, df_max
     s = scale[fewer] if isinstance(scale, np.ndarray) else scale
-    ratio, df_few = x[fewer] / s, df1[fewer]
-    upper = np.maximum(_f_tail(ratio, df_few, df2, upper=True), _TINY)
-    lower = np.maximum(_f_tail(ratio, df_few, df2, upper=False), _TINY)
-    carried = np.where(
-        upper < lower,
-        _f_quantile(upper, df_max, df2, upper=True),
-        _f_quantile(lower, df_max, df2, upper=False),
-    )
     equal = x.copy()
-    equal[fewer] = carried * s
+    equal[fewer] = s * _carry_quantile(x[fewer] / s, df1[fewer], df_max, df2)
     return equal, df_max
+
+
+def _carry_quantile(ratio: FloatArray, df_from: FloatArray, df_to: float, df2: float) -> FloatArray:
+    """Values of F(df_to, df2) with the smaller tail probability of values of F(df_from, df2)."""
+    upper = _f_tail(ratio, df_from, df2, upper=True)
+    lower = _f_tail(ratio, df_from, df2, upper=False)
+    above = upper < lower
+    carried = np.empty_like(ratio)
+    carried[above] = _f_quantile(np.maximum(upper[above], _TINY), df_to, df2, upper=True)
+    carried[~above] = _f_quantile(np.maximum(lower[~above], _TINY), df_to, df2, upper=False)
+    return carried
 
 
 def _fit_bulk(
     z: FloatArray, df1: float, level: FloatArray | None, tails: tuple[float, float], plain_df: float
 ) -> _Bulk | None:
-    """Match Winsorised moments of log variances z; None if only the plain fit has an answer (df0 = infinity)."""
+    """Match Winsorised moments of log variances z; None if the plain fit, with df0 = infinity, has to do."""
     trend = _trimmed_mean(z, tails[1]) if level is None else lowess(level, z, span=_SPAN)
     mean, variance = _winsorised_moments(z - trend, tails)
     df2 = _matched_df(variance, df1, tails, plain_df)
@@ -224,17 +234,16 @@ def _matched_df(variance: float, df1: float, tails: tuple[float, float], plain_d
 
 def _log_f_moments(df1: float, df2: float, tails: tuple[float, float]) -> tuple[float, float]:
     """Mean and variance of a Winsorised log F(df1, df2) variable."""
-    ends = np.array(
-        [_f_quantile(tails[0], df1, df2, upper=False), _f_quantile(tails[1], df1, df2, upper=True)],
-        dtype=float,
-    )
+    low, high = tails
+    ends = np.array([_f_quantile(low, df1, df2, upper=False), _f_quantile(high, df1, df2, upper=True)])
     u_low, u_high = np.where(np.isinf(ends), 1.0, ends / (1.0 + ends))
     half = 0.5 * (u_high - u_low)
     u = u_low + half * (1.0 + _NODES)
     f = u / (1.0 - u)
     mass = half * _NODE_WEIGHTS * np.exp(_f_log_density(f, df1, df2)) / (1.0 - u) ** 2
-    z = np.concatenate([np.log(f), np.log(ends)[np.array(tails) > 0]])
-    mass = np.concatenate([mass, np.array(tails)[np.array(tails) > 0]])
+    atoms = np.array(tails)
+    z = np.concatenate([np.log(f), np.log(ends[atoms > 0])])
+    mass = np.concatenate([mass, atoms[atoms > 0]])
     mean = float(mass @ z)
     return mean, float(mass @ (z - mean) ** 2)
 
@@ -244,7 +253,7 @@ def _outlier_df(ratio: FloatArray, df1: float, df2: float) -> FloatArray:
     n = ratio.size
     ordered = np.sort(ratio)
     rank = 0.5 * (np.searchsorted(ordered, ratio, "left") + np.searchsorted(ordered, ratio, "right") + 1)
-    regular = np.minimum(_f_tail(ratio, df1, df2, upper=True) * n / (n - rank + 0.5), 1.0)
+    regular = np.minimum(f_upper_p(ratio, df1, df2) * n / (n - rank + 0.5), 1.0)
     if not (regular < 1).any():
         return np.full(n, df2)
     order = np.argsort(-ratio, kind="stable")
@@ -259,7 +268,7 @@ def _extreme_df(ratio: float, df1: float, df2: float) -> float:
     """Degrees of freedom at which the largest ratio is about a median one: two steps of log(1/2) / log p."""
     df_extreme = df2
     for _ in range(2):
-        df_extreme *= np.log(0.5) / _log_f_upper_tail(ratio, df1, df_extreme)
+        df_extreme *= np.log(0.5) / float(f_upper_log_p(ratio, df1, df_extreme))
     return df_extreme
 
 
@@ -292,29 +301,25 @@ def _spread(
     return everywhere
 
 
-def _f_tail(x: FloatArray, df1: float | FloatArray, df2: float, *, upper: bool) -> FloatArray:
-    """Tail probability of F(df1, df2); a mean square with df1 degrees of freedom if df2 is infinite."""
-    a = 0.5 * np.asarray(df1)
+def _f_tail(x: FloatArray, df1: FloatArray, df2: float, *, upper: bool) -> FloatArray:
+    """Tail probability of F(df1, df2) with df1 per value; gamma tails if df2 is infinite."""
+    a, b = 0.5 * df1, 0.5 * df2
     if np.isinf(df2):
-        return special.gammaincc(a, a * x) if upper else special.gammainc(a, a * x)
+        return np.asarray(special.gammaincc(a, a * x) if upper else special.gammainc(a, a * x), np.float64)
     odds = df1 * x / df2
-    v, w = odds / (1.0 + odds), 1.0 / (1.0 + odds)
-    if upper:
-        return np.where(v < 0.5, special.betaincc(a, 0.5 * df2, v), special.betainc(0.5 * df2, a, w))
-    return np.where(v < 0.5, special.betainc(a, 0.5 * df2, v), special.betaincc(0.5 * df2, a, w))
+    tail = special.betainc(b, a, 1.0 / (1.0 + odds)) if upper else special.betainc(a, b, odds / (1.0 + odds))
+    return np.asarray(tail, np.float64)
 
 
 def _f_quantile(p: float | FloatArray, df1: float, df2: float, *, upper: bool) -> FloatArray:
     """Quantile of F(df1, df2) at a tail probability; both v and 1 - v are solved for, so no digits cancel."""
     a, b = 0.5 * df1, 0.5 * df2
     if np.isinf(df2):
-        return (special.gammainccinv(a, p) if upper else special.gammaincinv(a, p)) / a
-    if upper:
-        v, w = special.betainccinv(a, b, p), special.betaincinv(b, a, p)
-    else:
-        v, w = special.betaincinv(a, b, p), special.betainccinv(b, a, p)
+        return np.asarray(special.gammainccinv(a, p) if upper else special.gammaincinv(a, p), np.float64) / a
+    v = special.betainccinv(a, b, p) if upper else special.betaincinv(a, b, p)
+    w = special.betaincinv(b, a, p) if upper else special.betainccinv(b, a, p)
     with np.errstate(divide="ignore"):
-        return np.asarray(v * df2) / (w * df1)
+        return np.asarray(v, np.float64) * df2 / (np.asarray(w, np.float64) * df1)
 
 
 def _f_log_density(x: FloatArray, df1: float, df2: float) -> FloatArray:
@@ -323,23 +328,3 @@ def _f_log_density(x: FloatArray, df1: float, df2: float) -> FloatArray:
     if np.isinf(df2):
         return a * np.log(a * x) - np.log(x) - special.gammaln(a) - a * x
     return a * np.log(df1 * x / df2) - np.log(x) - (a + b) * np.log1p(df1 * x / df2) - special.betaln(a, b)
-
-
-def _log_f_upper_tail(x: float, df1: float, df2: float) -> float:
-    """Log upper tail probability of F(df1, df2), by continued fraction where the probability underflows."""
-    p = float(_f_tail(np.asarray(x), df1, df2, upper=True))
-    if p > _TINY:
-        return float(np.log(p))
-    a, b, odds = 0.5 * df2, 0.5 * df1, df1 * x / df2
-    leading = -a * np.log1p(odds) - b * np.log1p(1.0 / odds) - np.log(a) - special.betaln(a, b)
-    return float(leading - np.log(_beta_fraction(1.0 / (1.0 + odds), a, b)))
-
-
-def _beta_fraction(w: float, a: float, b: float) -> float:
-    """Denominator 1 + d1/(1 + d2/(1 + ...)) of the incomplete beta function (DLMF 8.17.22), from its tail."""
-    value = 1.0
-    for m in range(32 + int(2 * np.sqrt(max(a, b))), 0, -1):
-        even = m * (b - m) * w / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * w / ((a + 2 * m) * (a + 2 * m + 1))
-        value = 1.0 + even / (1.0 + odd / value)
-    return 1.0 - (a + b) * w / ((a + 1.0) * value)

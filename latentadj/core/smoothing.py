@@ -188,7 +188,8 @@ def fit_natural_spline(x: ArrayLike, y: ArrayLike, n_df: int) -> SplineFit:
         raise InputError(f"x has shape {points.shape} and y {values.shape}; both must be (n,).")
     knots = natural_spline_knots(points, n_df)
     basis = natural_spline_basis(points, knots)
-    coef, _, rank, _ = np.linalg.lstsq(basis, values, rcond=None)
+    solution, _, rank, _ = np.linalg.lstsq(basis, values, rcond=None)
+    coef = np.asarray(solution, dtype=np.float64)
     fitted = basis @ coef
     df_residual = points.size - int(rank)
     residual = values - fitted

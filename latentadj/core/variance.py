@@ -7,12 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from latentadj.core.f_distribution import (
-    check_variances,
-    fit_f_distribution,
-    trigamma_inverse,
-    usable_features,
-)
+from latentadj.core.f_distribution import check_variances, fit_f_distribution, trigamma_inverse
 from latentadj.core.robust_f_distribution import RobustFFit, fit_f_distribution_robustly
 
 __all__ = [
@@ -69,8 +64,8 @@ def squeeze_variances(
     s2 : array_like, shape (p,)
         Residual variances in squared units of the measurements; NaN where a feature could not be fitted.
     df_resid : float or array_like, shape (p,)
-        Residual degrees of freedom. ``inf`` marks a known variance, which is kept as it is; 0 marks a variance
-        that is not estimated, which becomes the prior one.
+        Residual degrees of freedom. ``inf`` marks a known variance, which is kept as it is; 0 marks one
+        that could not be estimated, which becomes the prior one.
     covariate : array_like, shape (p,), optional
         Average level of each feature; the prior variance then follows a smooth trend in it.
     robust : bool, default False
@@ -109,9 +104,9 @@ def squeeze_variances(
     --------
     >>> prior = squeeze_variances([0.1, 0.9, 1.0, 1.1, 8.0], 4)
     >>> prior.s2_post.round(3)
-    array([0.468, 0.926, 0.983, 1.04 , 4.987])
+    array([0.287, 0.829, 0.897, 0.965, 5.637])
     >>> round(prior.df_prior, 3), round(prior.df_total, 3)
-    (2.994, 6.994)
+    (1.907, 5.907)
     """
     variances, df, level = check_variances(s2, df_resid, covariate)
     df_prior: float | FloatArray

@@ -211,7 +211,8 @@ def _from_anndata(X: Any, orientation: Orientation, layer: str | None) -> Labell
 
 def _from_frame(frame: pd.DataFrame, orientation: Orientation) -> LabelledMatrix:
     rows, columns = id_array(frame.index), id_array(frame.columns)
-    row_ids, column_ids = rows, columns
+    row_ids: NDArray[np.object_] | None = rows
+    column_ids: NDArray[np.object_] | None = columns
     if orientation == "samples" and isinstance(frame.columns, pd.RangeIndex):
         column_ids = None
     if orientation == "features" and isinstance(frame.index, pd.RangeIndex):
@@ -271,11 +272,9 @@ def _plain_array(X: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
     """Return a float array of any shape, a view if it is one already, and notes."""
     notes: tuple[str, ...] = ()
     if sparse.issparse(X):
-        megabytes = X.shape[0] * X.shape[1] * X.dtype.itemsize / 1e6
-        notes = (f"The sparse matrix ({X.nnz} stored values) was made dense, {megabytes:.0f} MB.",)
-        X = X.toarray()
+        X, notes = _densified(X)
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     try:
         values = np.asarray(X)
     except ValueError as error:
@@ -290,6 +289,12 @@ def _plain_array(X: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
     if values.dtype in (np.float32, np.float64) and values.dtype.isnative:
         return values, notes
     return values.astype(np.float64), notes
+
+
+def _densified(X: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
+    dense = X.toarray()
+    note = f"The sparse matrix ({X.nnz} stored values) was made dense, {dense.nbytes / 1e6:.0f} MB."
+    return dense, (note,)
 
 
 def _from_objects(values: NDArray[Any]) -> NDArray[np.float64]:

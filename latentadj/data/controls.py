@@ -16,7 +16,19 @@ from ..exceptions import ControlsError, FileFormatError
 from .identifiers import near_match_hint, show_ids
 from .text_files import open_text, text_suffix
 
-_HEADER_WORDS = frozenset("id ids feature features gene genes probe probes name control controls".split())
+_HEADER_WORDS = {
+    "",
+    "id",
+    "ids",
+    "feature",
+    "features",
+    "gene",
+    "genes",
+    "probe",
+    "name",
+    "control",
+    "controls",
+}
 
 _FORMS = (
     "Give a list of feature names, a boolean mask with one entry per feature, integer indices, or the path "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -196,17 +196,17 @@ def read_numeric(
             raise
         problem = find_problem(layout, n_rows) or f"could not be read as a table of numbers ({error})."
         raise FileFormatError(f"{layout.path} {problem}") from error
-    names = frame.pop(0).to_numpy(dtype=object)
-    values = frame.to_numpy(dtype=np.float64)
+    names = frame.iloc[:, 0].to_numpy(dtype=object)
+    values = frame.iloc[:, 1:].to_numpy(dtype=np.float64)
     if np.isnan(values[:, -1]).any():  # a row that is too short is filled up silently
-        problem = find_problem(layout, n_rows)
-        if problem:
-            raise FileFormatError(f"{layout.path} {problem}")
+        misfit = find_problem(layout, n_rows)
+        if misfit:
+            raise FileFormatError(f"{layout.path} {misfit}")
     return names, values
 
 
 def find_problem(layout: TextLayout, n_rows: int | None = None) -> str | None:
-    r"""Read the rows one by one and describe the first that does not fit, or all cells of text in it.
+    r"""Read the rows one by one and describe the first with a wrong number of fields or with text in it.
 
     Parameters
     ----------
@@ -227,34 +227,71 @@ def find_problem(layout: TextLayout, n_rows: int | None = None) -> str | None:
     ...     find_problem(read_layout(path))
     'has 2 fields in line 3, 3 are needed. Check this row for a missing or extra delimiter.'
     """
+    return _first_problem(layout, n_rows, (_field_problem, _text_problem))
+
+
+def find_misfit(layout: TextLayout) -> str | None:
+    r"""Describe the first row with a wrong number of fields; cells may hold anything.
+
+    Parameters
+    ----------
+    layout : TextLayout
+
+    Returns
+    -------
+    str or None
+        The rest of a sentence that starts with the path.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "m.csv")
+    ...     _ = path.write_text("id,a\nr1,text\n")
+    ...     find_misfit(read_layout(path)) is None
+    True
+    """
+    return _first_problem(layout, None, (_field_problem,))
+
+
+_RowCheck = Callable[[TextLayout, list[str], int], str | None]
+
+
+def _first_problem(layout: TextLayout, n_rows: int | None, checks: tuple[_RowCheck, ...]) -> str | None:
     with open_text(layout.path) as handle:
         for _ in range(layout.header_lines):
             handle.readline()
         reader = csv.reader(handle, delimiter=layout.delimiter)
         try:
             for row in islice((row for row in reader if row), n_rows):
-                problem = _row_problem(layout, row, layout.header_lines + reader.line_num)
-                if problem:
-                    return problem
+                for check in checks:
+                    problem = check(layout, row, layout.header_lines + reader.line_num)
+                    if problem:
+                        return problem
         except csv.Error as error:
             return f"is not delimited text near line {layout.header_lines + reader.line_num} ({error})."
     return None
 
 
-def _row_problem(layout: TextLayout, row: list[str], line: int) -> str | None:
-    if len(row) != layout.n_fields:
-        return (
-            f"has {len(row)} fields in line {line}, {layout.n_fields} are needed. Check this row for a "
-            f"missing or extra delimiter."
-        )
-    text = [column for column, cell in zip(layout.columns, row[1:], strict=True) if not is_number(cell)]
+def _field_problem(layout: TextLayout, row: list[str], line: int) -> str | None:
+    if len(row) == layout.n_fields:
+        return None
+    return (
+        f"has {len(row)} fields in line {line}, {layout.n_fields} are needed. Check this row for a missing "
+        f"or extra delimiter."
+    )
+
+
+def _text_problem(layout: TextLayout, row: list[str], line: int) -> str | None:
+    text = [position for position, cell in enumerate(row[1:]) if not is_number(cell)]
     if not text:
         return None
-    cell = row[1 + layout.columns.index(text[0])]
-    others = f" (and {len(text) - 1} more in this row: {show_ids(text[1:])})" if len(text) > 1 else ""
+    names = [layout.columns[position] for position in text]
+    cell = row[1 + text[0]]
+    others = f" (and {len(text) - 1} more in this row: {show_ids(names[1:])})" if len(text) > 1 else ""
     comma = " Numbers need a decimal point, not a comma." if is_number(cell.replace(",", ".", 1)) else ""
     return (
-        f"has text where a number is needed: line {line}, row {row[0]!r}, column {text[0]!r}: "
+        f"has text where a number is needed: line {line}, row {row[0]!r}, column {names[0]!r}: "
         f"{cell!r}{others}. Only the first column may hold text; missing values are empty or NA.{comma}"
     )
 

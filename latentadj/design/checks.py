@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentadj.design.covariates import looks_categorical
+from latentadj.design.crosstables import cross_table, cross_table_text
 from latentadj.design.estimability import (
     Alias,
     aliased_primary,
-    cross_table,
-    cross_table_text,
     explained_share,
-    numerical_rank,
 )
 from latentadj.design.wording import quote_list
 from latentadj.exceptions import (
@@ -69,16 +67,20 @@ def check_degrees_of_freedom(design: Design) -> list[LatentAdjWarning]:
     left = design.n_samples - design.rank
     if left < 1:
         single = [c.name for c in design.covariates if c.counts and max(c.counts) == 1 and len(c.counts) > 1]
-        one_each = f" Every level of {quote_list(single)} holds one sample, so nothing is replicated." if single else ""
+        one_each = (
+            f" Every level of {quote_list(single)} holds one sample, so nothing is replicated."
+            if single
+            else ""
+        )
         raise DegreesOfFreedomError(
-            f"No residual degrees of freedom are left: {df_budget(design)}.{one_each} Ways out: (1) fewer factors "
-            "(n_factors=); (2) fewer adjustment variables, or merged levels; (3) more samples."
+            f"No residual degrees of freedom are left: {df_budget(design)}.{one_each} Ways out: (1) fewer "
+            "factors (n_factors=); (2) fewer adjustment variables, or merged levels; (3) more samples."
         )
     if left < MIN_RESIDUAL_DF or left < design.n_samples / 5:
         return [
             LowResidualDfWarning(
-                f"Few residual degrees of freedom: {df_budget(design)}. Standard errors are themselves uncertain; use "
-                "fewer factors or adjustment variables if possible."
+                f"Few residual degrees of freedom: {df_budget(design)}. Standard errors are themselves "
+                "uncertain; use fewer factors or adjustment variables if possible."
             )
         ]
     return []
@@ -108,10 +110,10 @@ def check_confounding(design: Design) -> None:
     tables = _cross_tables(design, aliases)
     raise ConfoundedDesignError(
         f"The tested column {quote_list(columns)} cannot be told apart from the other columns of the design"
-        f"{': ' + relations if relations else ''}.{tables}\nWays out: (1) drop the adjustment variable, or the tested one, "
-        "that is named in the relation; (2) merge levels, or drop the samples, so that every level of one variable meets "
-        "several levels of the other; (3) test a contrast within the levels that overlap, or bring in reference samples "
-        "measured in all batches."
+        f"{': ' + relations if relations else ''}.{tables}\nWays out: (1) drop the adjustment variable, or "
+        "the tested one, that is named in the relation; (2) merge levels, or drop the samples, so that "
+        "every level of one variable meets several levels of the other; (3) test a contrast within the "
+        "levels that overlap, or bring in reference samples measured in all batches."
     )
 
 
@@ -125,12 +127,14 @@ def check_near_confounding(design: Design) -> list[LatentAdjWarning]:
     Returns
     -------
     list of NearConfoundingWarning
-        R2 above 0.6 on nuisance and factor columns, or a variance inflation factor above 5 on all other columns.
+        R2 above 0.6 on nuisance and factor columns, or a variance inflation factor above 5 on all other
+        columns.
 
     Notes
     -----
-    The variance of a coefficient is inflated by 1 / (1 - R2) (Marquardt 1970, Technometrics 12, 591-612). Columns that
-    read the same variable (other levels, interactions, powers) are left out: their overlap is a matter of coding.
+    The variance of a coefficient is inflated by 1 / (1 - R2) (Marquardt 1970, Technometrics 12, 591-612).
+    Columns that read the same variable (other levels, interactions, powers) are left out: their overlap is a
+    matter of coding.
     """
     found: list[LatentAdjWarning] = []
     for column in design.columns_with("primary"):
@@ -142,10 +146,10 @@ def check_near_confounding(design: Design) -> list[LatentAdjWarning]:
         if share > MAX_R2 or inflation > MAX_VIF:
             found.append(
                 NearConfoundingWarning(
-                    f"The tested column `{design.names[column]}` is nearly confounded: R2 = {share:.2f} on the adjustment "
-                    f"columns, variance inflation {inflation:.1f} on all other columns, so its standard error is "
-                    f"{np.sqrt(inflation):.1f} times that of a balanced design. Look at design.cross_table(); results "
-                    "rest on the few samples where the variables differ."
+                    f"The tested column `{design.names[column]}` is nearly confounded: R2 = {share:.2f} on "
+                    f"the adjustment columns, variance inflation {inflation:.1f} on all other columns, so "
+                    f"its standard error is {np.sqrt(inflation):.1f} times that of a balanced design. Look "
+                    "at design.cross_table(); results rest on the few samples where the variables differ."
                 )
             )
     return found
@@ -168,19 +172,13 @@ def check_covariate_types(design: Design) -> list[LatentAdjWarning]:
     numeric = [info.name for info in design.covariates if info.kind == "numeric"]
     return [
         CovariateTypeWarning(
-            f"`{name}` is numeric with {frame[name].nunique()} distinct whole numbers, but its name looks like a label: it "
-            f"enters as one linear trend. Write C({name}) in the formula, or turn the column into text, if the numbers "
-            "are names."
+            f"`{name}` is numeric with {frame[name].nunique()} distinct whole numbers, but its name looks "
+            f"like a label: it enters as one linear trend. Write C({name}) in the formula, or turn the "
+            "column into text, if the numbers are names."
         )
         for name in numeric
         if looks_categorical(name, frame[name])
     ]
-
-
-def check_nuisance_rank(design: Design) -> int:
-    """Return how many nuisance and factor columns are redundant (harmless for the tested columns)."""
-    columns = [*design.columns_with("nuisance"), *design.columns_with("factor")]
-    return len(columns) - numerical_rank(design.matrix[:, columns])
 
 
 def _apart(design: Design, column: int, other: int) -> bool:
@@ -195,7 +193,12 @@ def _cross_tables(design: Design, aliases: list[Alias]) -> str:
     frame = design.covariate_frame
     if frame is None:
         return ""
-    involved = {name for alias in aliases for column in (alias.column, *alias.relation) for name in design.reads(column)}
+    involved = {
+        name
+        for alias in aliases
+        for column in (alias.column, *alias.relation)
+        for name in design.reads(column)
+    }
     labels = [c for c in design.covariates if c.kind == "categorical" and c.name in involved]
     pairs = [(a.name, b.name) for a in labels if a.role == "primary" for b in labels if b.role == "nuisance"]
     texts = [cross_table_text(cross_table(frame, a, b)) for a, b in pairs[:2]]

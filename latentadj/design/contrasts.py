@@ -22,7 +22,10 @@ LinearForm = dict[str, float]
 
 
 def contrast_weights(
-    text: str, names: Sequence[str], codings: Mapping[str, LevelCoding], entangled: Mapping[str, Sequence[str]]
+    text: str,
+    names: Sequence[str],
+    codings: Mapping[str, LevelCoding],
+    entangled: Mapping[str, Sequence[str]],
 ) -> NDArray[np.float64]:
     """Turn the text of a contrast into one weight per design column.
 
@@ -47,12 +50,14 @@ def contrast_weights(
     FormulaError
         The text cannot be read, a name is unknown, or level weights of a variable do not sum to zero.
     NotEstimableError
-        Levels of a variable that takes part in an interaction: their difference depends on the other variable.
+        Levels of a variable that takes part in an interaction: their difference depends on the other
+        variable.
 
     Notes
     -----
-    A level stands for the expected value in samples of that level, all else equal: its weights are the row of the
-    coding. Because the weights of levels sum to zero, everything else cancels and the reference adds nothing.
+    A level stands for the expected value in samples of that level, all else equal: its weights are the row
+    of the coding. Because the weights of levels sum to zero, everything else cancels and the reference adds
+    nothing.
 
     Examples
     --------
@@ -63,7 +68,9 @@ def contrast_weights(
     known = [*names, *(name for name in level_names if name not in set(names))]
     form = _Reader(text, known, entangled).read()
     if abs(form.pop(_CONSTANT, 0.0)) > 0.0:
-        raise FormulaError(f"The contrast '{text}' adds a number to coefficients. A contrast is compared with 0: remove it.")
+        raise FormulaError(
+            f"The contrast '{text}' adds a number to coefficients. A contrast is compared with 0: remove it."
+        )
     position = {name: column for column, name in enumerate(names)}
     weights = np.zeros(len(names))
     of_levels: dict[str, LinearForm] = {}
@@ -76,7 +83,10 @@ def contrast_weights(
     for variable, by_level in of_levels.items():
         _add_levels(weights, position, variable, by_level, codings[variable], text)
     if not np.any(weights):
-        raise FormulaError(f"The contrast '{text}' is zero for every coefficient. Name two different levels or a coefficient.")
+        raise FormulaError(
+            f"The contrast '{text}' is zero for every coefficient. Name two different levels or a "
+            "coefficient."
+        )
     return weights
 
 
@@ -91,9 +101,10 @@ def _add_levels(
     total = sum(by_level.values())
     if abs(total) > 1e-9 * max(abs(weight) for weight in by_level.values()):
         raise FormulaError(
-            f"In the contrast '{text}' the weights of the levels of `{variable}` sum to {total:g}, not to 0: a level alone "
-            f"has no meaning without what it is compared with. Write a difference such as {variable}[{coding.levels[-1]}] "
-            f"- {variable}[{coding.levels[0]}], or name a coefficient: {quote_list(coding.columns)}."
+            f"In the contrast '{text}' the weights of the levels of `{variable}` sum to {total:g}, not to "
+            "0: a level alone has no meaning without what it is compared with. Write a difference such as "
+            f"{variable}[{coding.levels[-1]}] - {variable}[{coding.levels[0]}], or name a coefficient: "
+            f"{quote_list(coding.columns)}."
         )
     for level, weight in by_level.items():
         row = coding.rows[coding.levels.index(level)]
@@ -102,11 +113,13 @@ def _add_levels(
 
 
 class _Reader:
-    """Recursive reader of linear expressions; names are matched longest first because they may hold symbols."""
+    """Recursive reader of linear expressions; names may hold symbols, so the longest match wins."""
 
     def __init__(self, text: str, known: Sequence[str], entangled: Mapping[str, Sequence[str]]) -> None:
         if not isinstance(text, str) or not text.strip():
-            raise FormulaError("A contrast is a text such as 'cancer[Biopsy] - cancer[Cancer]'; nothing was given.")
+            raise FormulaError(
+                "A contrast is a text such as 'cancer[Biopsy] - cancer[Cancer]'; nothing was given."
+            )
         self.text = text
         self.known = known
         self.by_length = sorted(known, key=len, reverse=True)
@@ -218,9 +231,9 @@ class _Reader:
         variable = name.split("[", 1)[0]
         if variable in self.entangled and "[" in name and not name.startswith(f"{variable}[T."):
             return NotEstimableError(
-                f"`{name}`: the variable `{variable}` takes part in {quote_list(self.entangled[variable])}, so the "
-                "difference of its levels depends on the other variable. Write the contrast with coefficient names: "
-                f"{quote_list(self.known, 30)}."
+                f"`{name}`: the variable `{variable}` takes part in {quote_list(self.entangled[variable])}, "
+                "so the difference of its levels depends on the other variable. Write the contrast with "
+                f"coefficient names: {quote_list(self.known, 30)}."
             )
         hint = near_matches(name, chain(self.known, self.entangled))
         return FormulaError(
@@ -230,4 +243,6 @@ class _Reader:
 
 
 def _combine(left: LinearForm, right: LinearForm, sign: float) -> LinearForm:
-    return {name: left.get(name, 0.0) + sign * right.get(name, 0.0) for name in dict.fromkeys([*left, *right])}
+    return {
+        name: left.get(name, 0.0) + sign * right.get(name, 0.0) for name in dict.fromkeys([*left, *right])
+    }

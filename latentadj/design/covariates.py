@@ -41,7 +41,7 @@ class CovariateInfo:
 
     Examples
     --------
-    >>> describe_covariate(pd.Series(["b", "a", "b"]).astype("category"), "group", "primary", "categorical").level_text
+    >>> CovariateInfo("group", "primary", "categorical", ("a", "b"), (1, 2)).level_text
     'a: 1, b: 2'
     """
 
@@ -76,13 +76,15 @@ def with_text_columns(sample_data: pd.DataFrame) -> pd.DataFrame:
     """
     if not isinstance(sample_data, pd.DataFrame):
         raise DesignError(
-            f"The sample table is a {type(sample_data).__name__}; a pandas DataFrame with one row per sample is needed. "
-            "Build one with pandas.DataFrame, or give the design as arrays."
+            f"The sample table is a {type(sample_data).__name__}; a pandas DataFrame with one row per "
+            "sample is needed. Build one with pandas.DataFrame, or give the design as arrays."
         )
     names = [str(name) for name in sample_data.columns]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise DesignError(f"The sample table has several columns named {quote_list(twice)}. Rename or drop them.")
+        raise DesignError(
+            f"The sample table has several columns named {quote_list(twice)}. Rename or drop them."
+        )
     return sample_data.set_axis(names, axis="columns")
 
 
@@ -133,8 +135,8 @@ def prepare_frame(
     Returns
     -------
     DataFrame
-        Numbers stay numbers; text, booleans and categories become categories (sorted, or in the order of a pandas
-        categorical, unused levels dropped). The first level is the reference.
+        Numbers stay numbers; text, booleans and categories become categories (sorted, or in the order of a
+        pandas categorical, unused levels dropped). The first level is the reference.
 
     Raises
     ------
@@ -215,13 +217,14 @@ def covariate_table(covariates: Iterable[CovariateInfo]) -> pd.DataFrame:
     """
     names = ["name", "role", "kind", "levels", "reference", "missing", "minimum", "maximum"]
     rows = [
-        (c.name, c.role, c.kind, c.level_text, c.reference or "", c.n_missing, c.minimum, c.maximum) for c in covariates
+        (c.name, c.role, c.kind, c.level_text, c.reference or "", c.n_missing, c.minimum, c.maximum)
+        for c in covariates
     ]
     return pd.DataFrame(rows, columns=names).astype({"minimum": np.float64, "maximum": np.float64})
 
 
 def looks_categorical(name: str, values: pd.Series) -> bool:
-    """Tell whether a numeric column is a label in disguise: whole numbers, at most 12 distinct, a name like batch.
+    """Tell whether a numeric column is a label in disguise: up to 12 whole numbers, a name like batch.
 
     Examples
     --------
@@ -246,7 +249,9 @@ def unseen_levels(values: Iterable[object], known: Collection[object]) -> list[s
     ['z']
     """
     allowed = set(known) | {str(level) for level in known}
-    return list(dict.fromkeys(str(value) for value in values if value not in allowed and str(value) not in allowed))
+    return list(
+        dict.fromkeys(str(value) for value in values if value not in allowed and str(value) not in allowed)
+    )
 
 
 def _refuse_missing(sample_data: pd.DataFrame, variables: Sequence[str], ids: tuple[str, ...] | None) -> None:
@@ -257,9 +262,10 @@ def _refuse_missing(sample_data: pd.DataFrame, variables: Sequence[str], ids: tu
     rows = np.flatnonzero(gaps.any(axis=1).to_numpy())
     counts = ", ".join(f"`{name}` in {int(gaps[name].sum())}" for name in affected[:MAX_DISTINCT])
     raise DesignError(
-        f"Missing covariate values in {rows.size} of {len(sample_data)} samples ({counts}): {sample_list(rows, ids)}. "
-        "Ways out: (1) drop these samples (sample_data.dropna(subset=[...]) before aligning the matrix); (2) fill the "
-        "values in, for a category with a level such as 'unknown'; (3) leave the covariate out of the design."
+        f"Missing covariate values in {rows.size} of {len(sample_data)} samples ({counts}): "
+        f"{sample_list(rows, ids)}. Ways out: (1) drop these samples (sample_data.dropna(subset=[...]) "
+        "before aligning the matrix); (2) fill the values in, for a category with a level such as "
+        "'unknown'; (3) leave the covariate out of the design."
     )
 
 
@@ -278,11 +284,11 @@ def _typed(
         return values.astype(np.int64)
     if pd.api.types.is_float_dtype(dtype):
         return _finite(values.astype(np.float64), name, ids)
-    if isinstance(dtype, pd.StringDtype) or dtype == object:
+    if isinstance(dtype, pd.StringDtype) or dtype.kind == "O":
         return _from_objects(values, name, ids)
     raise DesignError(
-        f"Column `{name}` has the type {dtype}, which has no place in a design. Ways out: (1) turn dates into numbers "
-        "(days since the first one); (2) turn them into labels with .astype(str)."
+        f"Column `{name}` has the type {dtype}, which has no place in a design. Ways out: (1) turn dates "
+        "into numbers (days since the first one); (2) turn them into labels with .astype(str)."
     )
 
 
@@ -293,8 +299,8 @@ def _from_objects(values: pd.Series, name: str, ids: tuple[str, ...] | None) -> 
         return _finite(values.astype(np.float64), name, ids)
     if kind in {"datetime", "date", "timedelta", "period", "complex", "datetime64"}:
         raise DesignError(
-            f"Column `{name}` holds values of the kind {kind}. Turn them into numbers (days since the first one) or into "
-            "labels with .astype(str)."
+            f"Column `{name}` holds values of the kind {kind}. Turn them into numbers (days since the first "
+            "one) or into labels with .astype(str)."
         )
     if kind == "boolean":
         return values.astype(bool).astype("category")
@@ -305,8 +311,8 @@ def _finite(values: pd.Series, name: str, ids: tuple[str, ...] | None) -> pd.Ser
     bad = np.flatnonzero(~np.isfinite(values.to_numpy()))
     if bad.size:
         raise DesignError(
-            f"Column `{name}` is infinite in {bad.size} samples: {sample_list(bad, ids)}. Correct the values or drop "
-            "these samples."
+            f"Column `{name}` is infinite in {bad.size} samples: {sample_list(bad, ids)}. Correct the "
+            "values or drop these samples."
         )
     return values
 
@@ -320,8 +326,8 @@ def _with_levels(
         rows = [row for row, value in enumerate(values.tolist()) if str(value) in unseen]
         raise DesignError(
             f"Column `{name}` has levels that the training samples did not have: {quote_list(unseen)} "
-            f"({sample_list(rows, ids)}). Training levels: {quote_list(levels, 30)}. Ways out: (1) drop these samples; "
-            "(2) map the level to a known one; (3) fit again with samples of that level."
+            f"({sample_list(rows, ids)}). Training levels: {quote_list(levels, 30)}. Ways out: (1) drop "
+            "these samples; (2) map the level to a known one; (3) fit again with samples of that level."
         )
     codes = {**{str(level): position for position, level in enumerate(levels)}}
     positions = [levels.index(value) if value in levels else codes[str(value)] for value in values.tolist()]

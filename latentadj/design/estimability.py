@@ -1,7 +1,8 @@
-"""Rank, linear relations and collinearity of design columns; cross tables of their covariates.
+"""Rank, linear relations and collinearity of design columns.
 
-Every decision is taken on columns brought to one scale: each is centred when the design holds a constant column,
-then divided by its length. Results therefore do not depend on units or origins (a year, a time stamp).
+Every decision is taken on columns brought to one scale: each is centred when the design holds a constant
+column, then divided by its length. Results therefore do not depend on units or origins (a year, a time
+stamp).
 """
 
 from __future__ import annotations
@@ -10,16 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import qr
 
-from latentadj.design.covariates import MAX_DISTINCT, level_values
-from latentadj.exceptions import DesignError
-
 RANK_TOLERANCE = 1e-8
 _CONSTANT_TOLERANCE = 1e-12
-_MAX_TABLE = 12
 
 Matrix = NDArray[np.float64]
 
@@ -75,8 +71,8 @@ def comparable_columns(matrix: Matrix) -> Matrix:
     Returns
     -------
     (n, d) float64
-        Spans the same space as ``matrix``. The first constant column becomes ``1 / sqrt(n)``; a column without
-        variation left becomes zero.
+        Spans the same space as ``matrix``. The first constant column becomes ``1 / sqrt(n)``; a column
+        without variation left becomes zero.
 
     Examples
     --------
@@ -88,7 +84,11 @@ def comparable_columns(matrix: Matrix) -> Matrix:
     centred = matrix - matrix.mean(axis=0) if matrix.shape[0] else matrix
     spread = np.linalg.norm(centred, axis=0)
     constant = np.flatnonzero((spread <= _CONSTANT_TOLERANCE * length) & (length > 0))
-    source, size = (centred, np.where(spread > _CONSTANT_TOLERANCE * length, spread, 0.0)) if constant.size else (matrix, length)
+    source, size = (
+        (centred, np.where(spread > _CONSTANT_TOLERANCE * length, spread, 0.0))
+        if constant.size
+        else (matrix, length)
+    )
     scaled = np.divide(source, size, out=np.zeros_like(matrix), where=size > 0)
     if constant.size:
         scaled[:, constant[0]] = 1.0 / np.sqrt(matrix.shape[0])
@@ -117,8 +117,8 @@ def orthonormal_basis(matrix: Matrix) -> Matrix:
     """
     if 0 in matrix.shape:
         return np.zeros((matrix.shape[0], 0))
-    basis, triangle, _ = qr(comparable_columns(matrix), mode="economic", pivoting=True)
-    return np.asarray(basis[:, : _pivots(triangle)], dtype=np.float64)
+    basis, rank, _ = _pivoted(comparable_columns(matrix))
+    return basis[:, :rank]
 
 
 def numerical_rank(matrix: Matrix) -> int:
@@ -129,7 +129,7 @@ def numerical_rank(matrix: Matrix) -> int:
     >>> numerical_rank(np.array([[1.0, 1e-9], [1.0, 2e-9], [1.0, 0.0]]))
     2
     """
-    return orthonormal_basis(matrix).shape[1]
+    return int(orthonormal_basis(matrix).shape[1])
 
 
 def project_out(columns: Matrix, basis: Matrix) -> Matrix:
@@ -173,8 +173,8 @@ def aliased_primary(adjustment: Matrix, primary: Matrix) -> list[int]:
 
     Notes
     -----
-    Exact rank test: the adjustment columns are projected out, the rest goes through QR with column pivoting, and
-    the columns pivoted behind the rank are reported.
+    Exact rank test: the adjustment columns are projected out, the rest goes through QR with column pivoting,
+    and the columns pivoted behind the rank are reported.
 
     Examples
     --------
@@ -186,8 +186,8 @@ def aliased_primary(adjustment: Matrix, primary: Matrix) -> list[int]:
         return []
     scaled = comparable_columns(np.hstack([adjustment, primary]))
     basis = orthonormal_basis(scaled[:, :q])
-    _, triangle, pivot = qr(project_out(scaled[:, q:], basis), mode="economic", pivoting=True)
-    return sorted(int(position) for position in pivot[_pivots(triangle) :])
+    _, rank, pivot = _pivoted(project_out(scaled[:, q:], basis))
+    return sorted(int(position) for position in pivot[rank:])
 
 
 def find_aliases(matrix: Matrix, names: Sequence[str], order: Sequence[int]) -> tuple[Alias, ...]:
@@ -286,67 +286,11 @@ def explained_share(column: Matrix, others: Matrix) -> float:
     return float(np.clip(1.0 - np.sum(left**2) / total, 0.0, 1.0))
 
 
-def cross_table(frame: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
-    """Count the samples of each pair of levels of two covariates.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        Typed covariates, one row per sample.
-    rows, columns : str
-        Names of two covariates with at most 12 distinct values, or categorical.
-
-    Returns
-    -------
-    DataFrame of int
-        Levels as text on both sides; empty cells are 0.
-
-    Raises
-    ------
-    DesignError
-        A name is unknown or a column has too many distinct numbers.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"a": ["x", "y", "y"], "b": ["u", "u", "v"]}, dtype="category")
-    >>> cross_table(table, "a", "b").to_numpy().tolist()
-    [[1, 0], [1, 1]]
-    """
-    codes = [_codes(frame, name) for name in (rows, columns)]
-    counts = np.zeros((len(codes[0][0]), len(codes[1][0])), dtype=np.int64)
-    np.add.at(counts, (codes[0][1], codes[1][1]), 1)
-    return pd.DataFrame(counts, index=pd.Index(codes[0][0], name=rows), columns=pd.Index(codes[1][0], name=columns))
-
-
-def cross_table_text(table: pd.DataFrame) -> str:
-    """Lay a cross table out as text; empty cells read ``EMPTY``, long tables are cut to 12 rows and columns.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame([[2, 0]], index=pd.Index(["x"], name="a"), columns=pd.Index(["u", "v"], name="b"))
-    >>> "EMPTY" in cross_table_text(table)
-    True
-    """
-    shown = table.iloc[:_MAX_TABLE, :_MAX_TABLE]
-    text = shown.astype(str).replace("0", "EMPTY").to_string()
-    hidden = shown.shape != table.shape
-    return f"{text}\n(first {shown.shape[0]} x {shown.shape[1]} of {table.shape[0]} x {table.shape[1]})" if hidden else text
-
-
-def _codes(frame: pd.DataFrame, name: str) -> tuple[list[str], NDArray[np.int64]]:
-    values = frame[name]
-    levels = level_values(values)
-    if len(levels) > MAX_DISTINCT and not isinstance(values.dtype, pd.CategoricalDtype):
-        raise DesignError(
-            f"`{name}` is numeric with {len(levels)} distinct values; a cross table needs at most {MAX_DISTINCT}. "
-            "Cut it into classes (pandas.cut) or name a categorical covariate."
-        )
-    position = {level: code for code, level in enumerate(levels)}
-    return [str(level) for level in levels], np.array([position[value] for value in values.tolist()], dtype=np.int64)
-
-
-def _pivots(triangle: Matrix) -> int:
-    return int(np.sum(np.abs(np.diag(triangle)) > RANK_TOLERANCE))
+def _pivoted(columns: Matrix) -> tuple[Matrix, int, NDArray[np.int64]]:
+    """Return Q, the number of pivots that count, and the order of the columns."""
+    basis, triangle, order = qr(columns, mode="economic", pivoting=True)
+    rank = int(np.sum(np.abs(np.diag(np.asarray(triangle))) > RANK_TOLERANCE))
+    return np.asarray(basis, dtype=np.float64), rank, np.asarray(order, dtype=np.int64)
 
 
 def _relation(matrix: Matrix, names: Sequence[str], column: int, kept: Sequence[int]) -> Alias:

@@ -15,13 +15,13 @@ from latentadj.design.wording import near_matches, quote_list
 from latentadj.exceptions import FormulaError
 
 _ONE_ARGUMENT = (
-    "abs absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh deg2rad degrees exp exp2 expm1 "
-    "fabs floor isfinite log log10 log1p log2 negative positive rad2deg radians reciprocal rint sign sin sinh sqrt "
-    "square tan tanh trunc"
+    "abs absolute arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh deg2rad degrees exp exp2 "
+    "expm1 fabs floor isfinite log log10 log1p log2 negative positive rad2deg radians reciprocal rint sign "
+    "sin sinh sqrt square tan tanh trunc"
 )
 NUMPY_FUNCTIONS: dict[str, int] = {
     **dict.fromkeys(_ONE_ARGUMENT.split(), 1),
-    **dict.fromkeys("add divide hypot maximum minimum multiply subtract".split(), 2),
+    **dict.fromkeys(["add", "divide", "hypot", "maximum", "minimum", "multiply", "subtract"], 2),
     "clip": 3,
 }
 BARE_NUMPY = frozenset({"log", "log2", "log10", "exp", "exp2"})
@@ -31,7 +31,9 @@ TRANSFORMS: dict[str, frozenset[str]] = {
     "C": frozenset({"contrasts", "levels", "spans_intercept"}),
     "I": frozenset(),
     "Q": frozenset(),
-    "bs": frozenset({"df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound", "extrapolation"}),
+    "bs": frozenset(
+        {"df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound", "extrapolation"}
+    ),
     "cc": _SPLINE,
     "center": frozenset(),
     "cr": _SPLINE,
@@ -95,15 +97,15 @@ def check_expression(expression: str, columns: Collection[str]) -> ExpressionUse
     >>> check_expression("age.to_csv('x')", ["age"])
     Traceback (most recent call last):
     ...
-    latentadj.exceptions.FormulaError: In the formula, `age.to_csv('x')` calls `age.to_csv`, which is not allowed...
+    latentadj.exceptions.FormulaError: In the formula, `age.to_csv('x')` calls `age.to_csv`, which...
     """
     try:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise FormulaError(
-            f"In the formula, `{expression[:80]}` is not a valid expression. Allowed are data columns, numbers, "
-            "arithmetic, NumPy's elementwise functions (np.log, np.sqrt, ...) and transforms such as C, center, scale, "
-            "poly, bs, cr. Put odd column names in backquotes."
+            f"In the formula, `{expression[:80]}` is not a valid expression. Allowed are data columns, "
+            "numbers, arithmetic, NumPy's elementwise functions (np.log, np.sqrt, ...) and transforms such "
+            "as C, center, scale, poly, bs, cr. Put odd column names in backquotes."
         ) from None
     checker = _Checker(expression, frozenset(columns))
     try:
@@ -126,9 +128,10 @@ class _Checker:
 
     def refusal(self, what: str) -> FormulaError:
         return FormulaError(
-            f"In the formula, `{self.expression[:80]}` {what}. A formula is data, not code: allowed are data columns, "
-            "numbers, arithmetic, comparisons, np.log, np.log2, np.log1p, np.sqrt, np.exp and NumPy's other elementwise "
-            f"functions, and {', '.join(sorted(TRANSFORMS))}. Compute anything else as a new column of the sample table."
+            f"In the formula, `{self.expression[:80]}` {what}. A formula is data, not code: allowed are "
+            "data columns, numbers, arithmetic, comparisons, np.log, np.log2, np.log1p, np.sqrt, np.exp and "
+            f"NumPy's other elementwise functions, and {', '.join(sorted(TRANSFORMS))}. Compute anything "
+            "else as a new column of the sample table."
         )
 
     def value(self, node: ast.expr) -> None:
@@ -168,8 +171,8 @@ class _Checker:
     def power(self, node: ast.BinOp) -> None:
         """Keep powers to columns with a small exponent: ``9 ** 9 ** 9 ** 9`` never ends."""
         exponent = node.right.operand if isinstance(node.right, ast.UnaryOp) else node.right
-        small = isinstance(exponent, ast.Constant) and isinstance(exponent.value, int | float)
-        if not small or abs(exponent.value) > MAX_EXPONENT:  # type: ignore[union-attr,arg-type,operator]
+        size = exponent.value if isinstance(exponent, ast.Constant) else None
+        if not isinstance(size, int | float) or abs(size) > MAX_EXPONENT:
             raise self.refusal(f"has a power whose exponent is not a number up to {MAX_EXPONENT}")
         if not any(isinstance(part, ast.Name) for part in ast.walk(node.left)):
             raise self.refusal("has a power of a constant")
@@ -186,7 +189,9 @@ class _Checker:
         root = name.split(".", 1)[0]
         bare = name.removeprefix("np.")
         if root in self.columns and (bare in NUMPY_FUNCTIONS or name in TRANSFORMS):
-            raise self.refusal(f"calls `{name}` while the sample table has a column `{root}`: rename the column")
+            raise self.refusal(
+                f"calls `{name}` while the sample table has a column `{root}`: rename the column"
+            )
         if bare in NUMPY_FUNCTIONS and (bare != name or name in BARE_NUMPY):
             self.numpy_call(node, name, NUMPY_FUNCTIONS[bare])
         elif name in TRANSFORMS:
@@ -217,7 +222,9 @@ class _Checker:
 
     def quoted_column(self, node: ast.Call) -> None:
         argument = node.args[0]
-        if len(node.args) != 1 or not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
+        if len(node.args) != 1 or not (
+            isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ):
             raise self.refusal("calls `Q` with something else than one column name in quotes")
         self.column(argument.value)
 
@@ -233,15 +240,21 @@ class _Checker:
             number = node.value if isinstance(node, ast.Constant) else None
             if not coding and isinstance(number, int) and number > MAX_COLUMNS_OF_A_CALL:
                 raise self.refusal(
-                    f"asks for {str(number)[:20]} columns, more than the {MAX_COLUMNS_OF_A_CALL} allowed (write the "
-                    "bounds of a spline with a decimal point)"
+                    f"asks for {str(number)[:20]} columns, more than the {MAX_COLUMNS_OF_A_CALL} allowed "
+                    "(write the bounds of a spline with a decimal point)"
                 )
 
     def literal(self, node: ast.expr) -> None:
-        inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd) else node
+        inner = (
+            node.operand
+            if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd)
+            else node
+        )
         value = inner.value if isinstance(inner, ast.Constant) else ...
         if not isinstance(value, int | float | str | None):
-            raise self.refusal(f"has the argument `{ast.unparse(node)[:40]}`, which is not a plain number or text")
+            raise self.refusal(
+                f"has the argument `{ast.unparse(node)[:40]}`, which is not a plain number or text"
+            )
 
     def is_coding(self, node: ast.expr) -> bool:
         """Tell whether the node is a coding such as ``Sum``, ``contr.sum`` or ``contr.treatment("B")``."""

@@ -1,8 +1,8 @@
 """Formula text to terms: two parts, tokens checked before formulaic's parser sees them.
 
-The order of the steps matters. formulaic's parser can evaluate parts of a left-hand side while parsing, so the
-text is cut into tokens first (plain string work), every token is checked, and only then is the text parsed. The
-factors that come out are checked once more, because they are what will be evaluated.
+The order of the steps matters. formulaic's parser can evaluate parts of a left-hand side while parsing, so
+the text is cut into tokens first (plain string work), every token is checked, and only then is the text
+parsed. The factors that come out are checked once more, because they are what will be evaluated.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def parse_formula(formula: str, columns: Collection[str]) -> ParsedFormula:
     Raises
     ------
     FormulaError
-        The text cannot be parsed, names an unknown column, has a left-hand side or more than two parts, or calls
-        something that is not allowed.
+        The text cannot be parsed, names an unknown column, has a left-hand side or more than two parts, or
+        calls something that is not allowed.
 
     Examples
     --------
@@ -139,7 +139,8 @@ def _body(formula: object) -> str:
         raise FormulaError(f"A formula is a text such as '~ disease | age', not {type(formula).__name__}.")
     if len(formula) > MAX_LENGTH:
         raise FormulaError(
-            f"The formula has {len(formula)} characters, more than {MAX_LENGTH}. Give lists of column names instead."
+            f"The formula has {len(formula)} characters, more than {MAX_LENGTH}. Give lists of column names "
+            "instead."
         )
     body = formula.strip().removeprefix("~").strip()
     if body.startswith("|"):
@@ -148,7 +149,7 @@ def _body(formula: object) -> str:
 
 
 def _replace_backquotes(body: str, columns: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Swap names in backquotes for identifiers, so that no quoting is left for later steps to read differently."""
+    """Swap names in backquotes for identifiers, so that no later step has quoting to read differently."""
     prefix = "_column"
     while any(prefix in text for text in (body, *columns)):
         prefix += "_"
@@ -169,7 +170,9 @@ def _replace_backquotes(body: str, columns: Collection[str]) -> tuple[str, dict[
 
     body = _QUOTED.sub(swap, body)
     if "`" in body:
-        raise FormulaError("The formula has a backquote without a partner. Write odd column names as `like this`.")
+        raise FormulaError(
+            "The formula has a backquote without a partner. Write odd column names as `like this`."
+        )
     return body, aliases
 
 
@@ -211,36 +214,44 @@ def _check_python(text: str, known: frozenset[str], aliases: dict[str, str]) -> 
 def _check_operator(operator: str, depth: int) -> None:
     if "~" in operator:
         raise FormulaError(
-            "A formula here has no left-hand side: the measured matrix is given apart. Write '~ disease | age', with the "
-            "tested variables first and the adjustment variables after the bar."
+            "A formula here has no left-hand side: the measured matrix is given apart. Write '~ disease | "
+            "age', with the tested variables first and the adjustment variables after the bar."
         )
     if "|" in operator and depth:
         raise FormulaError(
-            "A bar inside brackets (a random effect) is not supported. Put the grouping column into part two as a fixed "
-            "effect: '~ disease | subject'."
+            "A bar inside brackets (a random effect) is not supported. Put the grouping column into part "
+            "two as a fixed effect: '~ disease | subject'."
         )
     if operator.strip("+-*:/^|") or operator == ".":
-        raise FormulaError(f"`{operator}` is not an operator of a formula. Allowed are + - : * / ** and one bar |.")
+        raise FormulaError(
+            f"`{operator}` is not an operator of a formula. Allowed are + - : * / ** and one bar |."
+        )
 
 
 def _check_number(text: str, previous: str) -> None:
     if previous in {"**", "^"}:
         if text.isdigit() and int(text[:9]) <= MAX_CROSSING_POWER:
             return
-        raise FormulaError(f"Crossing to the power {text[:20]} is not allowed; the limit is {MAX_CROSSING_POWER}.")
+        raise FormulaError(
+            f"Crossing to the power {text[:20]} is not allowed; the limit is {MAX_CROSSING_POWER}."
+        )
     if text == ".":
-        raise FormulaError("A dot for 'all other columns' is not supported. List the columns, or give lists of names.")
+        raise FormulaError(
+            "A dot for 'all other columns' is not supported. List the columns, or give lists of names."
+        )
     if text not in {"0", "1"}:
         raise FormulaError(
-            f"The number or text {text[:20]} stands alone in the formula. Allowed are 0 and 1 (the intercept); "
-            "write {2 * x} or I(x ** 2) for arithmetic."
+            f"The number or text {text[:20]} stands alone in the formula. Allowed are 0 and 1 (the "
+            "intercept); write {2 * x} or I(x ** 2) for arithmetic."
         )
 
 
 def _check_size(tokens: list[Token]) -> None:
     operators = [token.token for token in tokens if _is(token, "operator")]
     if sum(text.count("*") - 2 * text.count("**") + text.count("/") for text in operators) > MAX_CROSSINGS:
-        raise FormulaError(f"More than {MAX_CROSSINGS} crossings (* or /) in one formula. Name the interactions with ':'.")
+        raise FormulaError(
+            f"More than {MAX_CROSSINGS} crossings (* or /) in one formula. Name the interactions with ':'."
+        )
     if sum(text.count("**") + text.count("^") for text in operators) > 2:
         raise FormulaError("More than two powers in one formula. Name the interactions with ':'.")
     if sum(text.count("|") for text in operators) > 1:
@@ -257,11 +268,13 @@ def _parts(body: str, formula: str) -> tuple[list[Term], list[Term]]:
         raise
     except Exception as error:
         raise _cannot_parse(formula, error) from None
-    intercept = list(DefaultFormulaParser().get_terms("1").root)  # type: ignore[attr-defined]
+    intercept = list(DefaultFormulaParser().get_terms("1").root)
     return parts[0], parts[1] if len(parts) == 2 else intercept
 
 
-def _check_factors(terms: Iterable[Term], known: frozenset[str], aliases: dict[str, str]) -> dict[str, ExpressionUse]:
+def _check_factors(
+    terms: Iterable[Term], known: frozenset[str], aliases: dict[str, str]
+) -> dict[str, ExpressionUse]:
     """Check what the parser made: exactly these texts are looked up or evaluated later."""
     uses: dict[str, ExpressionUse] = {}
     for factor in (factor for term in terms for factor in term.factors):
@@ -286,8 +299,8 @@ def _check_parts(primary: list[Term], nuisance: list[Term], formula: str) -> Non
     twice = [str(term) for term in primary if not _is_constant(term) and term in nuisance]
     if twice:
         raise FormulaError(
-            f"{quote_list(twice)} stands in both parts of '{formula}'. A term is either tested (before the bar) or "
-            "adjusted for (after the bar): remove it from one of them."
+            f"{quote_list(twice)} stands in both parts of '{formula}'. A term is either tested (before the "
+            "bar) or adjusted for (after the bar): remove it from one of them."
         )
 
 
@@ -301,8 +314,8 @@ def _unknown_column(name: str, columns: Collection[str]) -> FormulaError:
 def _cannot_parse(formula: str, error: Exception) -> FormulaError:
     reason = _COLOUR.sub("", str(error)).strip().split("\n")[0]
     return FormulaError(
-        f"The formula '{formula[:200]}' cannot be parsed: {reason} Write it like '~ disease | age + batch'; put column "
-        "names with blanks or symbols in backquotes."
+        f"The formula '{formula[:200]}' cannot be parsed: {reason} Write it like '~ disease | age + batch'; "
+        "put column names with blanks or symbols in backquotes."
     )
 
 

@@ -116,7 +116,11 @@ class FormulaRecipe:
             A column is missing, has gaps, or holds a level that training did not have.
         """
         table = with_text_columns(sample_data)
-        numbers = {name for name in self.parsed.categorical if all(isinstance(v, np.number) for v in self.levels[name])}
+        numbers = {
+            name
+            for name in self.parsed.categorical
+            if all(isinstance(v, np.number) for v in self.levels[name])
+        }
         frozen = {name: levels for name, levels in self.levels.items() if name not in numbers}
         frame = prepare_frame(table, self.parsed.variables, frozen)
         for covariate in self.covariates:
@@ -148,9 +152,13 @@ class FrameRecipe:
         frame = prepare_frame(table, wanted)
         text = [name for name in wanted if isinstance(frame[name].dtype, pd.CategoricalDtype)]
         if text:
-            raise DesignError(f"Columns {quote_list(text)} are not numeric, but the design was a numeric frame.")
+            raise DesignError(
+                f"Columns {quote_list(text)} are not numeric, but the design was a numeric frame."
+            )
         ones = np.ones(len(frame))
-        columns = [ones if name == self.intercept else frame[name].to_numpy(dtype=np.float64) for name in self.names]
+        columns = [
+            ones if name == self.intercept else frame[name].to_numpy(dtype=np.float64) for name in self.names
+        ]
         return np.column_stack(columns), frame
 
 
@@ -173,8 +181,8 @@ def build_recipe(formula: str, sample_data: pd.DataFrame) -> tuple[FormulaRecipe
     Raises
     ------
     FormulaError, DesignError, ConfoundedDesignError
-        See :func:`latentadj.design.formula.parse_formula` and :func:`prepare_frame`; the last one when a tested term
-        has no column of its own.
+        See :func:`latentadj.design.formula.parse_formula` and :func:`prepare_frame`; the last one when a
+        tested term has no column of its own.
 
     Notes
     -----
@@ -201,7 +209,9 @@ def build_recipe(formula: str, sample_data: pd.DataFrame) -> tuple[FormulaRecipe
     covariates = _describe(parsed, frame, columns)
     categorical = [info.name for info in covariates if info.kind == "categorical"]
     levels = {name: level_values(frame[name]) for name in categorical}
-    codings = {name: coding for name in categorical if (coding := _coding(name, frame[name], columns)) is not None}
+    codings = {
+        name: coding for name in categorical if (coding := _coding(name, frame[name], columns)) is not None
+    }
     return FormulaRecipe(parsed, evaluated.model_spec, columns, covariates, levels, codings), frame
 
 
@@ -217,8 +227,8 @@ def _evaluate(spec: Any, parsed: ParsedFormula, frame: pd.DataFrame) -> Any:
     except Exception as error:
         reason = parsed.restore(str(error)).split("\n")[0]
         raise FormulaError(
-            f"The formula '{parsed.text}' cannot be evaluated on this sample table: {reason} Check that numeric functions "
-            "are given numeric columns, or compute the variable as a column of its own."
+            f"The formula '{parsed.text}' cannot be evaluated on this sample table: {reason} Check that "
+            "numeric functions are given numeric columns, or compute the variable as a column of its own."
         ) from None
 
 
@@ -228,8 +238,9 @@ def _values(evaluated: Any, parsed: ParsedFormula, ids: tuple[str, ...] | None) 
     if rows.size:
         names = [parsed.restore(str(evaluated.columns[column])) for column in np.unique(columns)]
         raise DesignError(
-            f"The formula gives values that are not finite in {quote_list(names)} for {sample_list(np.unique(rows), ids)} "
-            "(a logarithm of zero or less?). Transform the variable differently, or drop these samples."
+            f"The formula gives values that are not finite in {quote_list(names)} for "
+            f"{sample_list(np.unique(rows), ids)} (a logarithm of zero or less?). Transform the variable "
+            "differently, or drop these samples."
         )
     return matrix
 
@@ -249,9 +260,13 @@ def _label(parsed: ParsedFormula, spec: Any, matrix: NDArray[np.float64]) -> Kno
         terms += [_term_name(parsed, entry.term)] * len(entry.columns)
         variables += [parsed.variables_of(entry.term)] * len(entry.columns)
     if len(names) != matrix.shape[1] or len(set(names)) != len(names):
-        raise DesignError("Two terms of the formula give columns of the same name. Rename a column of the sample table.")
+        raise DesignError(
+            "Two terms of the formula give columns of the same name. Rename a column of the sample table."
+        )
     if not names:
-        raise DesignError("The design has no column at all. Write '~ 1' for a design with the intercept only.")
+        raise DesignError(
+            "The design has no column at all. Write '~ 1' for a design with the intercept only."
+        )
     return KnownColumns(matrix, tuple(names), tuple(roles), tuple(terms), tuple(variables))
 
 
@@ -262,14 +277,19 @@ def _term_name(parsed: ParsedFormula, term: Any) -> str:
 
 def _empty_term(term: str) -> ConfoundedDesignError:
     return ConfoundedDesignError(
-        f"The tested term `{term}` adds no column to the design: it has a single level, or the adjustment terms already "
-        "span it. Ways out: (1) check the levels of the variable; (2) remove the term from the tested part; (3) remove "
-        "the adjustment term that contains it."
+        f"The tested term `{term}` adds no column to the design: it has a single level, or the adjustment "
+        "terms already span it. Ways out: (1) check the levels of the variable; (2) remove the term from "
+        "the tested part; (3) remove the adjustment term that contains it."
     )
 
 
 def _describe(parsed: ParsedFormula, frame: pd.DataFrame, columns: KnownColumns) -> tuple[CovariateInfo, ...]:
-    tested = {name for names, role in zip(columns.variables, columns.roles, strict=True) if role == "primary" for name in names}
+    tested = {
+        name
+        for names, role in zip(columns.variables, columns.roles, strict=True)
+        if role == "primary"
+        for name in names
+    }
     infos = []
     for name in parsed.variables:
         labels = isinstance(frame[name].dtype, pd.CategoricalDtype) or name in parsed.categorical
@@ -299,30 +319,33 @@ def _pick(names: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:
     return tuple(names[position] for position in positions)
 
 
-def _compare_with_training(covariate: CovariateInfo, values: pd.Series, levels: tuple[object, ...] | None) -> None:
+def _compare_with_training(
+    covariate: CovariateInfo, values: pd.Series, levels: tuple[object, ...] | None
+) -> None:
     """Stop at new levels and new types, warn about numbers outside the training range."""
     labels = isinstance(values.dtype, pd.CategoricalDtype)
     if covariate.kind == "categorical":
         unseen = unseen_levels(values.tolist(), levels or ())
         if unseen:
             raise DesignError(
-                f"Column `{covariate.name}` has levels that the training samples did not have: {quote_list(unseen)}. "
-                f"Training levels: {quote_list(covariate.levels, 30)}. Drop these samples, map the level to a known one, "
-                "or fit again with samples of that level."
+                f"Column `{covariate.name}` has levels that the training samples did not have: "
+                f"{quote_list(unseen)}. Training levels: {quote_list(covariate.levels, 30)}. Drop these "
+                "samples, map the level to a known one, or fit again with samples of that level."
             )
         return
     if labels:
         raise DesignError(
-            f"Column `{covariate.name}` was numeric in the training samples and holds text now. Convert it with "
-            "pandas.to_numeric."
+            f"Column `{covariate.name}` was numeric in the training samples and holds text now. Convert it "
+            "with pandas.to_numeric."
         )
     numbers = values.to_numpy(dtype=np.float64)
     low, high = covariate.minimum or 0.0, covariate.maximum or 0.0
     outside = int(np.sum((numbers < low) | (numbers > high)))
     if outside:
         warnings.warn(
-            f"Covariate `{covariate.name}` lies outside the training range [{low:g}, {high:g}] in {outside} of "
-            f"{numbers.size} samples (here {numbers.min():g} to {numbers.max():g}): the adjustment is extrapolated there.",
+            f"Covariate `{covariate.name}` lies outside the training range [{low:g}, {high:g}] in {outside} "
+            f"of {numbers.size} samples (here {numbers.min():g} to {numbers.max():g}): the adjustment is "
+            "extrapolated there.",
             CovariateTypeWarning,
             stacklevel=5,
         )

@@ -1,4 +1,4 @@
-"""Pieces of messages shared by the design modules: near matches, lists cut to length, positions of samples."""
+"""Pieces of messages shared by the design modules: near matches, cut lists, names of samples."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Pack the CSV files of make_reference.R into the npz files of ``qvalue/`` and ``sva_lfdr/``.
 
-Usage, from the root of the repository: ``python tests/reference/qvalue/pack.py OUT``, with OUT the folder given
-to make_reference.R. Inputs are kept whole; of the answers, every row below 1000 rows, every 4th below 10,000 and every 20th above.
+Usage, from the root of the repository: ``python tests/reference/qvalue/pack.py OUT``, with OUT the folder
+given to make_reference.R. Inputs are kept whole; of the answers, every row below 1000 rows, every 4th below
+10,000 and every 20th above.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def pack(source: Path, package: str, keep_curve: int = 19) -> None:
         for column in table:
             values = table[column].to_numpy()
             is_curve = column.startswith("curve")
-            arrays[f"{case}__{column}"] = values[:keep_curve] if is_curve else values[:: row_step(len(values))]
+            arrays[f"{case}__{column}"] = (
+                values[:keep_curve] if is_curve else values[:: row_step(len(values))]
+            )
     np.savez_compressed(FOLDER / package / "reference.npz", **arrays)
 
 

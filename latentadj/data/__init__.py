@@ -1,0 +1,31 @@
+"""Input and output: adapters, readers, writers, alignment by ID, controls, bundled data sets."""
+
+from __future__ import annotations
+
+from .adapters import LabelledMatrix, as_labelled_matrix
+from .alignment import AlignmentReport, align_samples
+from .controls import read_controls, resolve_controls
+from .datasets import Dataset, load_bladder
+from .finiteness import check_finite
+from .geo import read_series_matrix
+from .readers import read_matrix
+from .sample_tables import read_samples
+from .writers import atomic_directory, write_json_atomic, write_table_atomic
+
+__all__ = [
+    "AlignmentReport",
+    "Dataset",
+    "LabelledMatrix",
+    "align_samples",
+    "as_labelled_matrix",
+    "atomic_directory",
+    "check_finite",
+    "load_bladder",
+    "read_controls",
+    "read_matrix",
+    "read_samples",
+    "read_series_matrix",
+    "resolve_controls",
+    "write_json_atomic",
+    "write_table_atomic",
+]

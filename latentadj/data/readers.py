@@ -1,0 +1,140 @@
+"""Readers of measured matrices: csv, tsv, txt (also .gz), npy, parquet, h5ad and GEO series matrix files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+from ..exceptions import FileFormatError, InputError, LatentAdjError, MethodError
+from .adapters import LabelledMatrix, Orientation, as_labelled_matrix, labelled, require_orientation
+from .geo import is_series_matrix, read_series_matrix
+from .identifiers import id_array
+from .parquet import read_parquet_frame, require_extra
+from .text_files import require_file, text_suffix
+from .text_tables import read_layout, read_numeric
+
+_KINDS = ".csv, .tsv, .txt (also .gz), .npy, .parquet, .h5ad, or a GEO series matrix (.txt, .txt.gz)"
+_ADVICE = {
+    ".xlsx": " Save the sheet as .csv.",
+    ".xls": " Save the sheet as .csv.",
+    ".rds": " In R: write.csv(exprs(x), 'matrix.csv') and write.csv(pData(x), 'samples.csv').",
+    ".rda": " In R: write.csv(exprs(x), 'matrix.csv') and write.csv(pData(x), 'samples.csv').",
+    ".rdata": " In R: write.csv(exprs(x), 'matrix.csv') and write.csv(pData(x), 'samples.csv').",
+    ".npz": " Save the matrix alone with numpy.save.",
+}
+
+
+def read_matrix(
+    path: str | os.PathLike[str], *, orientation: Orientation = "samples", layer: str | None = None
+) -> LabelledMatrix:
+    r"""Read a measured matrix from a file; the kind is taken from the suffix.
+
+    In text files the first column holds the IDs of the rows and the first line those of the columns; a first
+    line with one field fewer, as R writes it, is understood. IDs are never changed. Every number becomes the
+    nearest double; empty cells and NA become NaN.
+
+    Parameters
+    ----------
+    path : path
+        .csv, .tsv, .txt (each also .gz), .npy (memory-mapped), .parquet (needs pyarrow), .h5ad (needs
+        anndata), or a GEO series matrix.
+    orientation : {"samples", "features"}
+        What the rows of the file are. A series matrix has features in rows and is turned by itself; an .h5ad
+        file has samples (observations) in rows.
+    layer : str, optional
+        Layer of an .h5ad file.
+
+    Returns
+    -------
+    LabelledMatrix
+
+    Raises
+    ------
+    FileFormatError
+        No such file, empty, damaged, unknown kind, rows of unequal length, or text in a cell (named).
+    AlignmentError
+        A sample or feature ID occurs twice.
+    MissingExtraError
+        pyarrow or anndata is needed and not installed.
+    MethodError
+        .zarr, which is not supported yet.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "matrix.csv")
+    ...     _ = path.write_text("id,s1,s2\ng1,1,2\ng2,3,4\ng3,5,6\n")
+    ...     matrix = read_matrix(path, orientation="features")
+    >>> matrix.sample_ids, matrix.values.tolist()
+    (('s1', 's2'), [[1.0, 3.0, 5.0], [2.0, 4.0, 6.0]])
+    """
+    require_orientation(orientation)
+    path = Path(path)
+    suffix = text_suffix(path)
+    if suffix == ".zarr":
+        raise MethodError(f"{path}: .zarr is not supported yet. Convert it to .h5ad or .parquet.")
+    if layer is not None and suffix != ".h5ad":
+        raise
+        InputError(f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers.")
+    if suffix == ".h5ad":
+        return _read_h5ad(path, orientation, layer)
+    reader = _READERS.get(suffix)
+    if reader is None:
+        require_file(path)
+        raise FileFormatError(
+            f"{path}: files of kind {suffix or 'without suffix'} cannot be read. Allowed: {_KINDS}."
+            f"{_ADVICE.get(suffix, '')}"
+        )
+    return reader(path, orientation)
+
+
+def _read_text(path: Path, orientation: Orientation) -> LabelledMatrix:
+    if text_suffix(path) == ".txt" and is_series_matrix(path):
+        return read_series_matrix(path)
+    layout = read_layout(path)
+    names, values = read_numeric(layout)
+    return labelled(values, names, id_array(layout.columns), orientation)
+
+
+def _read_npy(path: Path, orientation: Orientation) -> LabelledMatrix:
+    require_file(path)
+    try:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise FileFormatError(
+            f"{path} is not a readable .npy file of numbers ({error}). Write it again with numpy.save, as an "
+            f"array of floats."
+        ) from error
+    return as_labelled_matrix(values, orientation=orientation)
+
+
+def _read_parquet(path: Path, orientation: Orientation) -> LabelledMatrix:
+    return as_labelled_matrix(read_parquet_frame(path), orientation=orientation)
+
+
+def _read_h5ad(path: Path, orientation: Orientation, layer: str | None) -> LabelledMatrix:
+    require_file(path)
+    require_extra("anndata", "anndata", path)
+    anndata = import_module("anndata")
+    try:
+        data = anndata.read_h5ad(path)
+    except LatentAdjError:
+        raise
+    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
+        raise FileFormatError(f"{path} is not a readable .h5ad file ({error}). Write it again.") from error
+    return as_labelled_matrix(data, orientation=orientation, layer=layer)
+
+
+_READERS: dict[str, Callable[[Path, Orientation], LabelledMatrix]] = {
+    ".csv": _read_text,
+    ".tsv": _read_text,
+    ".txt": _read_text,
+    ".npy": _read_npy,
+    ".parquet": _read_parquet,
+    ".pq": _read_parquet,
+}

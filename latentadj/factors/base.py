@@ -1,0 +1,258 @@
+"""The estimator shell that every factor method shares."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.linalg import lstsq
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from latentadj.core.alignment import sign_flips
+from latentadj.core.kernels import ScoreKernel
+from latentadj.core.matrix import ArrayMatrix, FeatureMatrix
+from latentadj.core.passes import run_pass
+from latentadj.core.regression import RegressionFit
+from latentadj.data.controls import resolve_controls
+from latentadj.design import Design, design_from_target
+from latentadj.exceptions import ControlsError
+from latentadj.factors.info import MethodInfo
+from latentadj.num_factors import NumFactorsRule, choose_number
+from latentadj.problem import AdjustmentProblem
+from latentadj.refit import refit
+from latentadj.results.factors import FactorEstimate, NumFactorsResult
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedFactors:
+    """Stages 2 to 4 of one data set.
+
+    Attributes
+    ----------
+    number : NumFactorsResult
+    estimate : FactorEstimate
+        Signs fixed by the largest absolute loading.
+    fit : RegressionFit
+        Every feature fitted with the factors in the design.
+    """
+
+    number: NumFactorsResult
+    estimate: FactorEstimate
+    fit: RegressionFit
+
+    @property
+    def loadings(self) -> Array:
+        """Coefficients of the factors, ``(n_features, n_factors)``."""
+        k = self.estimate.n_factors
+        return self.fit.coef[:, self.fit.coef.shape[1] - k :]
+
+
+class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Base class of the latent-factor methods, a scikit-learn transformer to factor scores.
+
+    A new method sets `method_info` and writes `_estimate_factors`; everything else is shared.
+
+    Parameters
+    ----------
+    n_factors : {"auto"} or int or NumFactorsRule, default="auto"
+        Number of factors; "auto" is parallel analysis on unit-variance features. 0 is legal and gives the
+        regression without factors.
+    model : PrimaryModel or None, default=None
+        Model every feature is fitted by; least squares by default.
+    random_state : int, Generator, RandomState or None, default=0
+        Source of random numbers (only the number rule uses any).
+
+    Attributes
+    ----------
+    factors_ : ndarray of shape (n_samples, n_factors)
+        In-sample estimate that joins the design.
+    loadings_ : ndarray of shape (n_features, n_factors)
+        Coefficients of the factors in the refitted model.
+    n_factors_ : int
+    num_factors_ : NumFactorsResult
+    estimate_ : FactorEstimate
+        Convergence, feature weights and other details.
+    mean_ : ndarray of shape (n_features,)
+        Training means; `transform` measures new samples from them.
+    precision_ : ndarray of shape (n_features,)
+        One over the residual variance; weights of the features in `transform`.
+    """
+
+    method_info: ClassVar[MethodInfo]
+
+    def __init__(
+        self,
+        n_factors: int | str | NumFactorsRule = "auto",
+        *,
+        model: Any = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.n_factors = n_factors
+        self.model = model
+        self.random_state = random_state
+
+    @abstractmethod
+    def _estimate_factors(
+        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
+    ) -> FactorEstimate:
+        """Estimate `n_factors` > 0 factors; all that a new method writes."""
+
+    def fit(self, X: Any, y: Any = None, *, design: Any = None) -> Self:
+        """Estimate the factors of a training set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_primary), optional
+            Primary variable, protected from being absorbed: strings and small integers are taken as
+            categories, other numbers as they are. Without it factors come from the data alone.
+        design : Design or array-like of shape (n_samples, d), optional
+            A whole design instead of `y`; the columns of an array are all taken as primary, an intercept is
+            added.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            Wrong shapes, missing or infinite values.
+        ControlsError
+            The method needs negative controls and has none, or too few.
+        """
+        names = np.asarray(X.columns) if isinstance(X, pd.DataFrame) else None
+        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
+        design = _resolve_design(design, y, X.shape[0])
+        design.check()
+        problem = self.make_problem(ArrayMatrix(X), design, names)
+        return self._store(self.fit_problem(problem), problem)
+
+    def make_problem(
+        self, matrix: FeatureMatrix, design: Design, feature_names: NDArray[Any] | None
+    ) -> AdjustmentProblem:
+        """Bind data and design to this method's controls and model."""
+        controls = getattr(self, "controls", None)
+        mask = None if controls is None else resolve_controls(controls, feature_names, matrix.shape[1])
+        options = {} if self.model is None else {"model": self.model}
+        return AdjustmentProblem(matrix, design, mask, **options)
+
+    def fit_problem(self, problem: AdjustmentProblem) -> FittedFactors:
+        """Run stages 2 to 4 on a prepared problem.
+
+        Parameters
+        ----------
+        problem : AdjustmentProblem
+
+        Returns
+        -------
+        FittedFactors
+        """
+        self._check_needs(problem)
+        rng = _generator(self.random_state)
+        number = choose_number(problem, self.n_factors, rng)
+        if number.n_factors == 0:
+            estimate = FactorEstimate(np.empty((problem.n_samples, 0)))
+            return FittedFactors(number, estimate, problem.fit)
+        estimate = self._estimate_factors(problem, number.n_factors, rng)
+        fitted = FittedFactors(number, estimate, refit(problem, estimate))
+        return _with_fixed_signs(fitted)
+
+    def _check_needs(self, problem: AdjustmentProblem) -> None:
+        if "controls" in self.method_info.needs and problem.controls is None:
+            raise ControlsError(
+                f"{self.method_info.title} needs negative controls: features whose true effect is zero. Give "
+                "controls= as names, positions or a mask; without controls use CATE or SVA."
+            )
+
+    def _store(self, fitted: FittedFactors, problem: AdjustmentProblem) -> Self:
+        self.factors_ = fitted.estimate.scores
+        self.loadings_ = fitted.loadings
+        self.n_factors_ = self._n_features_out = fitted.estimate.n_factors
+        self.num_factors_ = fitted.number
+        self.estimate_ = fitted.estimate
+        self.mean_ = problem.sums.mean
+        self.precision_ = _precision(fitted.fit)
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Factor scores of samples, each from its own values alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_factors)
+            Weighted least squares of ``x - mean_`` on the loadings with weights `precision_`.
+
+        Notes
+        -----
+        The rule is frozen: a sample's scores do not depend on the samples it comes with, and training samples
+        are treated like new ones. The in-sample estimate, which knows the design, is `factors_`.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        return frozen_scores(ArrayMatrix(X), self.mean_, self.loadings_, self.precision_)
+
+
+def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Array) -> Array:
+    """Weighted least-squares scores of samples on fixed loadings.
+
+    Parameters
+    ----------
+    Y : FeatureMatrix of shape (n_samples, n_features)
+    mean : ndarray of shape (n_features,)
+    loadings : ndarray of shape (n_features, n_factors)
+    precision : ndarray of shape (n_features,)
+        Weights, at least 0.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_factors)
+    """
+    if loadings.shape[1] == 0:
+        return np.empty((Y.shape[0], 0))
+    root = np.sqrt(precision)[:, None]
+    information = (loadings * root).T @ (loadings * root)
+    coefficients = lstsq(information, (loadings * precision[:, None]).T)[0].T
+    (scores,) = run_pass(Y, ScoreKernel(Y.shape[0], coefficients, offset=mean))
+    out: Array = scores
+    return out
+
+
+def _resolve_design(design: Any, y: Any, n_samples: int) -> Design:
+    if design is None:
+        return design_from_target(y) if y is not None else Design.from_arrays(np.empty((n_samples, 0)))
+    if isinstance(design, Design):
+        return design
+    return Design.from_arrays(design)
+
+
+def _precision(fit: RegressionFit) -> Array:
+    usable = (fit.sigma2 > 0) & ~fit.constant & np.isfinite(fit.sigma2)
+    return np.divide(1.0, fit.sigma2, out=np.zeros_like(fit.sigma2), where=usable)
+
+
+def _with_fixed_signs(fitted: FittedFactors) -> FittedFactors:
+    signs = sign_flips(fitted.loadings)
+    estimate, fit = fitted.estimate.flipped(signs), fitted.fit.with_flipped_factors(signs)
+    return replace(fitted, estimate=estimate, fit=fit)
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if isinstance(random_state, np.random.RandomState) or random_state is None:
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        return np.random.default_rng(int(seed))
+    return np.random.default_rng(random_state)

@@ -1,0 +1,78 @@
+"""Stage 4: factors join the design and every feature is fitted again; one path for all methods."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from latentadj.core.matrix import Array
+from latentadj.core.regression import LinkUncertainty, RegressionFit, design_basis
+from latentadj.design import Design
+from latentadj.exceptions import DegreesOfFreedomError
+from latentadj.problem import AdjustmentProblem
+from latentadj.results.factors import FactorEstimate, Subtraction
+
+
+def augmented_design(problem: AdjustmentProblem, scores: Array) -> Design:
+    """Return the study's design with factor columns ``factor1, factor2, ...`` added."""
+    names = tuple(f"factor{i + 1}" for i in range(scores.shape[1]))
+    return problem.design.augment(scores, names)
+
+
+def refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> RegressionFit:
+    """Fit every feature by the design with the factors in it.
+
+    Parameters
+    ----------
+    problem : AdjustmentProblem
+    estimate : FactorEstimate
+
+    Returns
+    -------
+    RegressionFit
+        Coefficients in the order nuisance, primary, factors. The last ones are the factors' loadings.
+
+    Raises
+    ------
+    DegreesOfFreedomError
+        When the factors leave no residual degrees of freedom.
+
+    Notes
+    -----
+    With least-squares loadings, refitting equals subtracting ``loadings @ omega.T`` from the naive effects
+    (method notes, identity 1). Methods for which it does not say so by returning a `Subtraction`.
+    """
+    if estimate.n_factors == 0:
+        return problem.fit
+    if estimate.subtraction is not None:
+        return _subtract(problem, estimate, estimate.subtraction)
+    design = augmented_design(problem, estimate.scores)
+    basis = design_basis(design.matrix)
+    if basis.n_samples - basis.rank < 1:
+        raise DegreesOfFreedomError(
+            f"{problem.n_samples} samples, {problem.basis.rank} design columns and {estimate.n_factors} factors "
+            "leave no residual degrees of freedom. Use fewer factors, a smaller design, or more samples."
+        )
+    fit = problem.model.fit(problem.matrix, basis)
+    if estimate.link is None:
+        return fit
+    loadings = fit.coef[:, -estimate.n_factors :]
+    columns = tuple(problem.primary_columns)
+    return fit.with_link(LinkUncertainty(loadings, estimate.link.covariance, columns))
+
+
+def _subtract(problem: AdjustmentProblem, estimate: FactorEstimate, ready: Subtraction) -> RegressionFit:
+    """Adjusted effects from the naive ones, for loadings that are not those of a refit."""
+    loadings = estimate.loadings
+    if loadings is None:
+        raise ValueError("A Subtraction needs the loadings it subtracts with.")
+    base, columns, k = problem.fit, problem.primary_columns, estimate.n_factors
+    d = base.coef.shape[1]
+    coef = np.full((problem.n_features, d + k), np.nan)
+    coef[:, columns] = base.coef[:, columns] - loadings @ ready.omega.T
+    coef[:, d:] = loadings
+    cov_unscaled = np.full((d + k, d + k), np.nan)
+    cov_unscaled[np.ix_(columns, columns)] = ready.cov_unscaled
+    link = None
+    if ready.extra_covariance is not None:
+        link = LinkUncertainty(loadings, ready.extra_covariance, tuple(columns))
+    return RegressionFit(coef, ready.sigma2, ready.df_resid, cov_unscaled, base.mean, base.constant, link)
