@@ -201,3 +201,33 @@ def collect(matrix: FeatureMatrix) -> Array:
     for columns in matrix.column_blocks():
         out[:, columns] = matrix.read(columns)
     return out
+
+
+@dataclass(frozen=True)
+class RotatedMatrix(_Blocked):
+    """Another matrix in the coordinates of some sample-space directions: ``directions' Y``.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    directions : ndarray of shape (n_samples, k)
+        Orthonormal columns.
+    """
+
+    base: FeatureMatrix
+    directions: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(k, n_features)``."""
+        return self.directions.shape[1], self.base.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+    def read(self, columns: slice) -> Array:
+        """Return the rotated block."""
+        out: Array = self.directions.T @ self.base.read(columns)
+        return out

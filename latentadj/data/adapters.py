@@ -227,10 +227,16 @@ def _frame_values(
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and next(iter(kinds)) in (np.dtype("float32"), np.dtype("float64")):
         return frame.to_numpy()
+    objects = False
     for position, kind in enumerate(frame.dtypes):
         if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_complex_dtype(kind):
             _require_numbers(frame.iloc[:, position], str(columns[position]), rows)
-    return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+            objects = True
+    if not objects:
+        return frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    cells = np.array(frame.to_numpy(dtype=object))
+    cells[frame.isna().to_numpy()] = np.nan
+    return cells.astype(np.float64)
 
 
 def _require_numbers(column: pd.Series, name: str, rows: NDArray[np.object_]) -> None:

@@ -77,10 +77,8 @@ def align_samples(
         One row per sample, indexed by sample ID.
     n_samples : int
         Number of samples of the matrix.
-    feature_ids : sequence of str, optional
-        Feature IDs of the matrix, used to recognise a transposed matrix.
-    n_features : int, optional
-        Number of features, used for the same when there are no IDs.
+    feature_ids, n_features : sequence of str and int, optional
+        Feature IDs of the matrix and their number, used to recognise a transposed matrix.
     orientation : {"samples", "features"}
         How the matrix was read; only used to name the other one in a message.
 
@@ -114,15 +112,22 @@ def align_samples(
     sides = _Sides(ids, sample_data, table_ids, n_samples, feature_ids, n_features, orientation)
     if ids is None:
         return _by_position(sides, "The matrix has no sample IDs")
+    if _are_running_numbers(ids) and _is_running_number(sample_data.index):
+        return _by_position(sides, "Neither side has sample IDs")
     require_unique(ids, "sample", "the matrix")
     present = set(table_ids)
     if all(i in present for i in ids):
         return _by_id(sides, ids)
+    return _without_common_ids(sides, ids)
+
+
+def _without_common_ids(sides: _Sides, ids: tuple[str, ...]) -> tuple[pd.DataFrame, AlignmentReport]:
+    """Go by position if one side has running numbers instead of IDs; else explain the mismatch."""
     _raise_if_transposed(sides, ids)
-    if _is_running_number(sample_data.index):
+    if _is_running_number(sides.table.index):
         _raise_if_ids_in_column(sides, ids)
         return _by_position(sides, "The sample table has no sample IDs")
-    if list(ids) == [str(i) for i in range(n_samples)]:
+    if _are_running_numbers(ids):
         return _by_position(sides, "The matrix has no sample IDs")
     raise _mismatch(sides, ids)
 
@@ -130,6 +135,10 @@ def align_samples(
 def _is_running_number(index: pd.Index) -> bool:
     """Tell whether the index is the one pandas makes when none is given."""
     return isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+
+
+def _are_running_numbers(ids: tuple[str, ...]) -> bool:
+    return all(name == str(position) for position, name in enumerate(ids))
 
 
 def _by_id(sides: _Sides, ids: tuple[str, ...]) -> tuple[pd.DataFrame, AlignmentReport]:

@@ -43,8 +43,7 @@ def read_matrix(
         .csv, .tsv, .txt (each also .gz), .npy (memory-mapped), .parquet (needs pyarrow), .h5ad (needs
         anndata), or a GEO series matrix.
     orientation : {"samples", "features"}
-        What the rows of the file are. A series matrix has features in rows and is turned by itself; an .h5ad
-        file has samples (observations) in rows.
+        What the rows of the file are. A series matrix has features in rows and is turned by itself.
     layer : str, optional
         Layer of an .h5ad file.
 
@@ -54,14 +53,10 @@ def read_matrix(
 
     Raises
     ------
-    FileFormatError
-        No such file, empty, damaged, unknown kind, rows of unequal length, or text in a cell (named).
-    AlignmentError
-        A sample or feature ID occurs twice.
-    MissingExtraError
-        pyarrow or anndata is needed and not installed.
-    MethodError
-        .zarr, which is not supported yet.
+    FileFormatError, AlignmentError
+        Missing, empty or damaged file, unknown kind, rows of unequal length, text in a cell, repeated IDs.
+    MissingExtraError, MethodError
+        pyarrow or anndata is needed and not installed; .zarr, which is not supported yet.
 
     Examples
     --------
@@ -79,8 +74,9 @@ def read_matrix(
     if suffix == ".zarr":
         raise MethodError(f"{path}: .zarr is not supported yet. Convert it to .h5ad or .parquet.")
     if layer is not None and suffix != ".h5ad":
-        raise
-        InputError(f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers.")
+        raise InputError(
+            f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers."
+        )
     if suffix == ".h5ad":
         return _read_h5ad(path, orientation, layer)
     reader = _READERS.get(suffix)

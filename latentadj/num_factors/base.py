@@ -15,7 +15,7 @@ from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import RuleAnswer
 
 
-class NumFactorsRule(BaseEstimator, ABC):
+class NumFactorsRule(BaseEstimator, ABC):  # type: ignore[misc]
     """A rule that says how many latent factors the residuals hold.
 
     Rules are plain settings: the constructor stores, `select` computes and leaves nothing behind.

@@ -36,8 +36,8 @@ class EigenvalueDifference(NumFactorsRule):
     Notes
     -----
     For eigenvalues ``l_i = s_i^2 / df_resid``, the noise eigenvalues ``l_j .. l_{j+4}`` are regressed on
-    ``(j - 1)^{2/3} .. (j + 3)^{2/3}``, the spacing at the edge of a random-matrix spectrum; ``delta`` is twice
-    the absolute slope, and the answer k is the last ``i <= r_max`` with ``l_i - l_{i+1} > delta``. It starts
+    ``(j - 1)^{2/3} .. (j + 3)^{2/3}``, the spacing at the edge of a random-matrix spectrum; ``delta`` is
+    twice the absolute slope, and the answer k is the last ``i <= r_max`` with ``l_i - l_{i+1} > delta``. It starts
     at ``j = r_max + 1`` and is repeated from ``j = k + 1`` until k stays, ten times at most.
 
     It needs strong factors: with few samples or many weak factors it falls to 0.
@@ -88,8 +88,8 @@ class EigenvalueDifference(NumFactorsRule):
             statistic=gaps,
             threshold=np.full(len(gaps), delta),
             description=(
-                f"Difference of neighbouring eigenvalues ({scale_words(self.scale)}); factors end at the last "
-                "one above twice the spacing of the eigenvalues behind it."
+                f"Difference of neighbouring eigenvalues ({scale_words(self.scale)}); factors end at "
+                "the last one above twice the spacing of the eigenvalues behind it."
             ),
         )
 
@@ -99,8 +99,8 @@ class EigenvalueDifference(NumFactorsRule):
             return min(DEFAULT_R_MAX, largest)
         if not 0 <= self.r_max <= largest:
             raise MethodError(
-                f"r_max={self.r_max} cannot be searched: {usable} eigenvalues are there and {N_NOISE} are kept "
-                f"for the noise. Use r_max between 0 and {largest}, or r_max=None."
+                f"r_max={self.r_max} cannot be searched: {usable} eigenvalues are there and {N_NOISE} are "
+                f"kept for the noise. Use r_max between 0 and {largest}, or r_max=None."
             )
         return self.r_max
 

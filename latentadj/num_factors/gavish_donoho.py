@@ -36,7 +36,8 @@ class GavishDonoho(NumFactorsRule):
 
     References
     ----------
-    Gavish and Donoho (2014), IEEE Transactions on Information Theory 60, 5040-5053: equation 11, and the section on unknown noise level.
+    Gavish and Donoho (2014), IEEE Transactions on Information Theory 60, 5040-5053: equation 11, and the
+    section on unknown noise level.
 
     Examples
     --------
@@ -74,8 +75,8 @@ class GavishDonoho(NumFactorsRule):
             statistic=shown,
             threshold=np.full(len(shown), threshold),
             description=(
-                f"Singular value of the residuals ({scale_words(self.scale)}); a factor counts above the optimal "
-                "hard threshold for noise of unknown size."
+                f"Singular value of the residuals ({scale_words(self.scale)}); a factor counts above the "
+                "optimal hard threshold for noise of unknown size."
             ),
         )
 
@@ -95,8 +96,8 @@ def marchenko_pastur_median(beta: float) -> float:
 
     Notes
     -----
-    With ``x = 1 + beta + 2 sqrt(beta) cos(t)`` the density becomes ``2 sin(t)^2 / (pi x)`` on (0, pi), which is
-    smooth; its integral is solved for one half.
+    With ``x = 1 + beta + 2 sqrt(beta) cos(t)`` the density becomes ``2 sin(t)^2 / (pi x)`` on (0, pi), which
+    is smooth; its integral is solved for one half.
 
     Examples
     --------
@@ -105,7 +106,7 @@ def marchenko_pastur_median(beta: float) -> float:
     """
 
     def position(angle: float) -> float:
-        return 1.0 + beta + 2.0 * np.sqrt(beta) * np.cos(angle)
+        return float(1.0 + beta + 2.0 * np.sqrt(beta) * np.cos(angle))
 
     def excess(angle: float) -> float:
         upper = quad(lambda t: 2.0 * np.sin(t) ** 2 / (np.pi * position(t)), 0.0, angle, epsabs=1e-13)[0]

@@ -35,9 +35,9 @@ class Leek(NumFactorsRule):
     Notes
     -----
     With ``Y_j`` the first j tenths of the features (``m_j`` of them), ``R_j`` their residuals and
-    ``sigma_j^2`` the smallest eigenvalue of ``Y_j Y_j' / m_j``, the matrix ``R_j R_j' / m_j - sigma_j^2 (I - H)``
-    tends to the factors' part. Its eigenvalues above ``a m_j^{-1/3} n`` are counted for 100 values of a between
-    0 and 2. At a = 0 all sets agree on everything; they part ways as noise drops out ("the bump"), and the
+    ``sigma_j^2`` the smallest eigenvalue of ``Y_j Y_j' / m_j``, the matrix
+    ``R_j R_j' / m_j - sigma_j^2 (I - H)`` tends to the factors' part. Its eigenvalues above
+    ``a m_j^{-1/3} n`` are counted for 100 values of a between 0 and 2. At a = 0 all sets agree on everything; they part ways as noise drops out ("the bump"), and the
     first stretch of thresholds on which they agree again gives the answer.
 
     Common implementations are chaotic here: the matrix has as many zero eigenvalues as the design has
@@ -91,8 +91,8 @@ class Leek(NumFactorsRule):
             statistic=shown,
             threshold=np.full(len(shown), threshold),
             description=(
-                f"Eigenvalue without noise in units of n m^(-1/3) ({scale_words(self.scale)}); a factor counts "
-                "above the threshold at which ten nested sets of features first agree again."
+                f"Eigenvalue without noise in units of n m^(-1/3) ({scale_words(self.scale)}); a factor "
+                "counts above the threshold at which ten nested sets of features first agree again."
             ),
         )
 
@@ -182,12 +182,12 @@ def agreed_count(multiples: Array) -> tuple[int, float]:
 
     Notes
     -----
-    Should the sets never agree again, the stretch of least disagreement is taken; should they never disagree,
-    the count at the largest threshold.
+    Should the sets never agree again, the stretch of least disagreement is taken; should they never
+    disagree, the count at the largest threshold.
 
     Examples
     --------
-    >>> agreed_count(np.array([[1.5, 0.9, 0.1], [1.5, 0.9, 0.3]]))
+    >>> agreed_count(np.array([[1.1, 0.9, 0.1], [1.2, 0.6, 0.3]]))
     (2, 0.30303030303030304)
     """
     counts = (multiples[:, None, :] > MULTIPLES[:, None]).sum(axis=2)

@@ -160,9 +160,10 @@ def leading_shares(eigenvalues: Array, n_tried: int) -> Array:
     >>> leading_shares(np.array([[3.0, 1.0, 0.0]]), 2)
     array([[0.75, 0.25]])
     """
-    leading = eigenvalues[:, :n_tried]
+    leading: Array = eigenvalues[:, :n_tried]
     total = leading.sum(axis=1, keepdims=True)
-    return np.divide(leading, total, out=np.zeros_like(leading), where=total > 0)
+    shares: Array = np.divide(leading, total, out=np.zeros_like(leading), where=total > 0)
+    return shares
 
 
 def upper_bound(null: Array, alpha: float) -> Array:

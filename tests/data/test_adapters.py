@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,8 +64,8 @@ def test_mixed_and_nullable_columns_with_missing_cells():
             "a": [1, 2],
             "b": [0.5, np.nan],
             "c": pd.array([1, None], dtype="Int64"),
-            "d": pd.Series([None, 4.0], dtype=object),
-            "e": pd.Series([pd.NA, 4], dtype=object),
+            "d": np.array([None, 4.0], dtype=object),
+            "e": np.array([pd.NA, 4], dtype=object),
             "f": [True, False],
         },
         index=["x", "y"],
@@ -179,7 +181,7 @@ def test_check_finite_in_several_blocks(monkeypatch):
 def test_check_finite_shows_at_most_five():
     with pytest.raises(InputError, match="20 missing") as caught:
         check_finite(np.full((4, 5), np.nan))
-    assert str(caught.value).count("(") == 1 + 1 + 5  # "(NaN)", "(sample, feature)" and five cells
+    assert len(re.findall(r"\(\d, \d\)", str(caught.value))) == 5
 
 
 def test_check_finite_can_allow_missing():

@@ -117,6 +117,15 @@ def test_ids_in_a_column_are_recognised(table):
         align_samples(["c", "a"], table.rename_axis("sample").reset_index(), 2)
 
 
+def test_running_numbers_on_both_sides_are_not_ids():
+    """A longer table is an error, not a silent match of its first rows."""
+    with pytest.raises(AlignmentError, match="Neither side has sample IDs, and the lengths differ: 2"):
+        align_samples(["0", "1"], pd.DataFrame({"v": [1, 2, 3]}), 2)
+    aligned, report = align_samples(["0", "1"], pd.DataFrame({"v": [1, 2]}), 2)
+    assert report.by_position
+    assert aligned["v"].tolist() == [1, 2]
+
+
 def test_different_lengths_without_ids(table):
     with pytest.raises(AlignmentError, match="5 samples in the matrix, 3 rows in the sample table"):
         align_samples(None, table, 5)

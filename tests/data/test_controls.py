@@ -103,5 +103,5 @@ def test_names_need_feature_ids():
 def test_empty_file(tmp_path, text):
     path = tmp_path / "c.txt"
     path.write_text(text)
-    with pytest.raises(FileFormatError, match="empty|no IDs"):
+    with pytest.raises(FileFormatError, match=r"empty|no IDs"):
         read_controls(path, FEATURES)

@@ -150,10 +150,10 @@ def test_broken_npy(tmp_path):
     path = tmp_path / "m.npy"
     np.save(path, VALUES)
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(FileFormatError, match="not a readable .npy"):
+    with pytest.raises(FileFormatError, match=r"not a readable \.npy"):
         read_matrix(path)
     np.save(path, np.array([["a", None]], dtype=object), allow_pickle=True)
-    with pytest.raises(FileFormatError, match="not a readable .npy"):
+    with pytest.raises(FileFormatError, match=r"not a readable \.npy"):
         read_matrix(path)
 
 

@@ -15,6 +15,15 @@ from latentadj.data import writers as module
 from latentadj.exceptions import InputError, OutputError
 
 
+def write_into(target, names, error=None, **options):
+    """Write the named files through an atomic directory, then raise ``error`` inside its body."""
+    with atomic_directory(target, **options) as staging:
+        for name in names:
+            (staging / name).write_text("new")
+        if error is not None:
+            raise error
+
+
 def listing(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir())
 
@@ -143,18 +152,16 @@ def test_overwrite_replaces_only_what_was_written(tmp_path):
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_failing_body_changes_nothing(tmp_path, error):
     (tmp_path / "r.csv").write_text("old")
-    with pytest.raises(error), atomic_directory(tmp_path, overwrite=True) as staging:
-        (staging / "r.csv").write_text("half")
-        raise error
+    with pytest.raises(error):
+        write_into(tmp_path, ["r.csv"], error(), overwrite=True)
     assert listing(tmp_path) == ["r.csv"]
     assert (tmp_path / "r.csv").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["r.csv"]
 
 
 def test_failing_body_makes_no_new_directory(tmp_path):
-    with pytest.raises(RuntimeError), atomic_directory(tmp_path / "out") as staging:
-        (staging / "r.csv").write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_into(tmp_path / "out", ["r.csv"], RuntimeError())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -171,12 +178,8 @@ def test_failing_move_is_undone(tmp_path, monkeypatch, fail_at):
         real(source, target)
 
     monkeypatch.setattr(module.os, "replace", replace)
-    with (
-        pytest.raises(OutputError, match="Permission denied"),
-        atomic_directory(tmp_path, overwrite=True) as staging,
-    ):
-        for name in "abc":
-            (staging / f"{name}.csv").write_text("new")
+    with pytest.raises(OutputError, match="Permission denied"):
+        write_into(tmp_path, ["a.csv", "b.csv", "c.csv"], overwrite=True)
     assert listing(tmp_path) == ["b.csv"]
     assert (tmp_path / "b.csv").read_text() == "old"
 
@@ -184,12 +187,8 @@ def test_failing_move_is_undone(tmp_path, monkeypatch, fail_at):
 def test_folder_in_the_way_is_an_error(tmp_path):
     (tmp_path / "r.csv").mkdir()
     (tmp_path / "r.csv" / "keep").write_text("mine")
-    with (
-        pytest.raises(OutputError, match="cannot be written"),
-        atomic_directory(tmp_path, overwrite=True) as staging,
-    ):
-        (staging / "a.csv").write_text("new")
-        (staging / "r.csv").write_text("new")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_into(tmp_path, ["a.csv", "r.csv"], overwrite=True)
     assert listing(tmp_path) == ["r.csv/keep"]
 
 
@@ -208,9 +207,9 @@ def test_not_writable_directory(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(OutputError, match=r"cannot be written \(Permission denied\)"):
-        with atomic_directory(tmp_path / "out"):
-            pytest.fail("the body must not run")
+    refused = pytest.raises(OutputError, match=r"cannot be written \(Permission denied\)")
+    with refused, atomic_directory(tmp_path / "out"):
+        pytest.fail("the body must not run")
 
 
 @pytest.mark.skipif(

@@ -60,7 +60,6 @@ def test_allowed_calls(formula: str) -> None:
     assert parse_formula(formula, COLUMNS).primary
 
 
-
 ATTACKS = [
     "~ {__import__('os').system('touch PWNED')}",
     "~ __import__('os').system('touch PWNED')",
@@ -69,7 +68,7 @@ ATTACKS = [
     "~ {open('PWNED', 'w').write('x')}",
     "~ I(open('PWNED', 'w'))",
     "~ age | {open('PWNED', 'w')}",
-    "~ eval('open(\"PWNED\", \"w\")')",
+    '~ eval(\'open("PWNED", "w")\')',
     "~ exec('x')",
     "~ np.save('PWNED', age)",
     "~ np.load('PWNED')",
@@ -119,7 +118,7 @@ ATTACKS = [
     "~ poly(age, 999999999)",
     "~ bs(age, df=999999999)",
     "~ np.log(`age) + open('PWNED')  #`)",
-    "~ np.log(`age\"`) + {open(\"PWNED\", 'w')}",
+    '~ np.log(`age"`) + {open("PWNED", \'w\')}',
     "~ C(sex, levels=['}', open('PWNED', 'w')])",
     "~ {'}' + open('PWNED', 'w')}",
     "~ np.log(age)(age)",

@@ -1,0 +1,21 @@
+# Writes the numbers of reference.npz as csv files; run with the folder that holds samples.csv as argument.
+folder <- commandArgs(trailingOnly = TRUE)[1]
+s <- read.csv(file.path(folder, "samples.csv"), row.names = 1)
+s$batch <- factor(s$batch)
+s$cancer <- factor(s$cancer)
+s$site <- factor(c("A", "A", "B", "C", "C")[s$batch])
+s$dose <- seq_len(nrow(s)) %% 7
+save_table <- function(x, name) write.csv(x, file.path(folder, paste0(name, ".csv")))
+save_table(model.matrix(~ batch + cancer, s), "batch_cancer")
+save_table(model.matrix(~ dose * cancer, s), "dose_by_cancer")
+save_table(model.matrix(~ 0 + cancer + dose, s), "cell_means")
+save_table(model.matrix(~ dose + I(dose^2) + log1p(dose), s), "functions")
+contrasts(s$cancer) <- contr.sum(3)
+save_table(model.matrix(~ cancer, s), "sum_coding")
+contrasts(s$cancer) <- contr.treatment(3, base = 1)
+y <- rnorm(nrow(s))
+save_table(alias(lm(y ~ batch + site + dose, s))$Complete, "alias")
+is_cancer <- as.numeric(s$cancer == "Cancer")
+is_normal <- as.numeric(s$cancer == "Normal")
+r2 <- c(summary(lm(is_cancer ~ batch, s))$r.squared, summary(lm(is_normal ~ batch, s))$r.squared)
+save_table(data.frame(r2 = r2, row.names = c("Cancer", "Normal")), "r_squared")
