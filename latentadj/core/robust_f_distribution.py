@@ -21,6 +21,9 @@ FloatArray = NDArray[np.float64]
 _FLOOR = 1e-12  # smallest variance, as a fraction of the median
 _SPAN = 0.4  # neighbourhood of the trend, as a fraction of the features
 _TINY = 1e-300  # smallest tail probability carried over from one F distribution to another
+# Log ratios that agree to this many decimals are tied. A lowess curve through few features gives several of
+# them the same ratio but for round-off, which must not rank them.
+_TIE_DIGITS = 10
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(128)
 
 
@@ -251,16 +254,17 @@ def _log_f_moments(df1: float, df2: float, tails: tuple[float, float]) -> tuple[
 def _outlier_df(ratio: FloatArray, df1: float, df2: float) -> FloatArray:
     """Prior degrees of freedom per feature from its variance ratio and the bulk's degrees of freedom."""
     n = ratio.size
-    ordered = np.sort(ratio)
-    rank = 0.5 * (np.searchsorted(ordered, ratio, "left") + np.searchsorted(ordered, ratio, "right") + 1)
+    key = np.round(np.log(ratio), _TIE_DIGITS)
+    ordered = np.sort(key)
+    rank = 0.5 * (np.searchsorted(ordered, key, "left") + np.searchsorted(ordered, key, "right") + 1)
     regular = np.minimum(f_upper_p(ratio, df1, df2) * n / (n - rank + 0.5), 1.0)
     if not (regular < 1).any():
         return np.full(n, df2)
-    order = np.argsort(-ratio, kind="stable")
+    order = np.argsort(-key, kind="stable")
     if np.isinf(df2):
         shrunk = np.where(regular < 1, regular * n * df1, np.inf)
         return _unsorted(np.maximum.accumulate(shrunk[order]), order)
-    shrunk = df2 * regular + _extreme_df(float(ordered[-1]), df1, df2) * (1.0 - regular)
+    shrunk = df2 * regular + _extreme_df(float(ratio.max()), df1, df2) * (1.0 - regular)
     return _unsorted(_monotone(shrunk[order]), order)
 
 

@@ -41,7 +41,13 @@ def df_budget(design: Design) -> str:
     Returns
     -------
     str
-        ``"10 samples - rank 4 (3 nuisance, 1 primary, 0 factor columns) = 6"``.
+        Samples, rank and what is left.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> df_budget(Design.from_arrays([0, 1, 0, 1]))
+    '4 samples - rank 2 (1 nuisance, 1 primary, 0 factor columns) = 2'
     """
     counts = [f"{design.roles.count(role)} {role}" for role in ("nuisance", "primary", "factor")]
     left = design.n_samples - design.rank
@@ -63,6 +69,12 @@ def check_degrees_of_freedom(design: Design) -> list[LatentAdjWarning]:
     ------
     DegreesOfFreedomError
         Nothing is left to estimate the variance from.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> len(check_degrees_of_freedom(Design.from_arrays([0, 1, 0, 1])))
+    1
     """
     left = design.n_samples - design.rank
     if left < 1:
@@ -97,6 +109,14 @@ def check_confounding(design: Design) -> None:
     ------
     ConfoundedDesignError
         With the linear relation, the cross tables of the covariates involved, and three ways out.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> check_confounding(Design.from_arrays([0, 1, 0], [[1.0], [3.0], [1.0]]))
+    Traceback (most recent call last):
+    ...
+    latentadj.exceptions.ConfoundedDesignError: The tested column `x` cannot be told apart ...
     """
     tested = design.columns_with("primary")
     others = [*design.columns_with("nuisance"), *design.columns_with("factor")]
@@ -133,26 +153,40 @@ def check_near_confounding(design: Design) -> list[LatentAdjWarning]:
     Notes
     -----
     The variance of a coefficient is inflated by 1 / (1 - R2) (Marquardt 1970, Technometrics 12, 591-612).
-    Columns that read the same variable (other levels, interactions, powers) are left out: their overlap is a
-    matter of coding.
+    Columns that read the same variable (other levels, interactions, powers) count as given: R2 is what the
+    other variables explain beyond them, so that overlap which only comes from the coding does not warn.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> len(check_near_confounding(Design.from_arrays([0, 1, 2, 3], [0, 1, 2, 4])))
+    1
     """
     found: list[LatentAdjWarning] = []
     for column in design.columns_with("primary"):
-        apart = [other for other in range(len(design.names)) if _apart(design, column, other)]
-        adjusted = [other for other in apart if design.roles[other] != "primary"]
-        share = explained_share(design.matrix[:, column], design.matrix[:, adjusted])
-        overall = explained_share(design.matrix[:, column], design.matrix[:, apart])
-        inflation = 1.0 / max(1.0 - overall, 1e-12)
+        share, inflation = _collinearity(design, column)
         if share > MAX_R2 or inflation > MAX_VIF:
             found.append(
                 NearConfoundingWarning(
                     f"The tested column `{design.names[column]}` is nearly confounded: R2 = {share:.2f} on "
-                    f"the adjustment columns, variance inflation {inflation:.1f} on all other columns, so "
-                    f"its standard error is {np.sqrt(inflation):.1f} times that of a balanced design. Look "
-                    "at design.cross_table(); results rest on the few samples where the variables differ."
+                    f"the adjustment columns, variance inflation {inflation:.1f} through all other "
+                    f"variables, so its standard error is {np.sqrt(inflation):.1f} times that of a balanced "
+                    "design. Look at design.cross_table(); the result rests on the few samples where the "
+                    "variables differ."
                 )
             )
     return found
+
+
+def _collinearity(design: Design, column: int) -> tuple[float, float]:
+    """Return R2 of a tested column on the adjustment columns, and its variance inflation by all variables."""
+    others = [other for other in range(len(design.names)) if other != column]
+    apart = [other for other in others if _apart(design, column, other)]
+    given = design.matrix[:, [other for other in others if other not in apart]]
+    adjusted = [other for other in apart if design.roles[other] != "primary"]
+    share = explained_share(design.matrix[:, column], design.matrix[:, adjusted], given)
+    overall = explained_share(design.matrix[:, column], design.matrix[:, apart], given)
+    return share, 1.0 / max(1.0 - overall, 1e-12)
 
 
 def check_covariate_types(design: Design) -> list[LatentAdjWarning]:
@@ -165,6 +199,14 @@ def check_covariate_types(design: Design) -> list[LatentAdjWarning]:
     Returns
     -------
     list of CovariateTypeWarning
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from latentadj.design import Design
+    >>> table = pd.DataFrame({"x": [0.1, 0.5, 0.2], "batch": [1, 2, 3]})
+    >>> len(check_covariate_types(Design.from_formula("~ x | batch", table)))
+    1
     """
     frame = design.covariate_frame
     if frame is None or design.formula is None:

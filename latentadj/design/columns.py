@@ -24,6 +24,12 @@ class DesignColumns:
     Attributes
     ----------
     See :class:`~latentadj.design.Design`.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> Design.from_arrays([0, 1, 1]).primary.shape
+    (3, 1)
     """
 
     matrix: NDArray[np.float64] = field(repr=False)

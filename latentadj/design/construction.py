@@ -10,15 +10,23 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from latentadj.design import inputs
+from latentadj.design.codings import KnownColumns
 from latentadj.design.columns import DesignColumns
 from latentadj.design.covariates import describe_covariate, require_columns, sample_ids_of
 from latentadj.design.formula import quoted_sum
-from latentadj.design.recipe import FrameRecipe, KnownColumns, build_recipe
+from latentadj.design.recipe import FrameRecipe, build_recipe
 from latentadj.exceptions import DesignError, FormulaError
 
 
 class DesignConstructors(DesignColumns):
-    """The class methods of :class:`~latentadj.design.Design` that build one."""
+    """The class methods of :class:`~latentadj.design.Design` that build one.
+
+    Examples
+    --------
+    >>> from latentadj.design import Design
+    >>> Design.from_arrays([0, 1, 1]).names
+    ('Intercept', 'x')
+    """
 
     @classmethod
     def from_formula(cls, formula: str, sample_data: pd.DataFrame) -> Self:

@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from latentadj.design.recipe import LevelCoding
+from latentadj.design.codings import LevelCoding
 from latentadj.design.wording import near_matches, quote_list
 from latentadj.exceptions import FormulaError, NotEstimableError
 

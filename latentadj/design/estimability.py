@@ -258,18 +258,26 @@ def is_estimable(matrix: Matrix, weights: Matrix) -> bool:
     return bool(np.linalg.norm(left) <= 1e-6 * np.linalg.norm(rotated))
 
 
-def explained_share(column: Matrix, others: Matrix) -> float:
-    """Return R2 of one column on others, around the mean when the others span the constant.
+def explained_share(column: Matrix, others: Matrix, given: Matrix | None = None) -> float:
+    """Return R2 of one column on others, beyond what given columns explain.
 
     Parameters
     ----------
     column : (n,) float64
     others : (n, q) float64
+        Columns whose share is asked for.
+    given : (n, r) float64, optional
+        Columns that are in the model anyway. The constant is added when ``others`` and ``given`` span it.
 
     Returns
     -------
     float
-        Between 0 and 1; 0 when the column has nothing to explain.
+        Between 0 and 1; 0 when nothing is left to explain.
+
+    Notes
+    -----
+    1 / (1 - R2) is the factor by which ``others`` inflate the variance of the column's coefficient, compared
+    with the model of ``column`` and ``given`` alone.
 
     Examples
     --------
@@ -277,12 +285,15 @@ def explained_share(column: Matrix, others: Matrix) -> float:
     >>> round(explained_share(x, np.column_stack([np.ones(4), x**2])), 3)
     0.918
     """
-    centre = spans_constant(others)
-    target = (column - column.mean() if centre else column)[:, None]
+    base = np.zeros((column.shape[0], 0)) if given is None else given
+    everything = np.hstack([base, others])
+    if spans_constant(everything):
+        base = np.hstack([np.ones((column.shape[0], 1)), base])
+    target = project_out(column[:, None], orthonormal_basis(base))
     total = float(np.sum(target**2))
-    if total <= (_CONSTANT_TOLERANCE * float(np.linalg.norm(column))) ** 2:
+    if total <= (RANK_TOLERANCE * float(np.linalg.norm(column))) ** 2:
         return 0.0
-    left = project_out(target, orthonormal_basis(others))
+    left = project_out(target, orthonormal_basis(everything))
     return float(np.clip(1.0 - np.sum(left**2) / total, 0.0, 1.0))
 
 

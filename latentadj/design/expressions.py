@@ -61,6 +61,11 @@ class ExpressionUse:
         Data columns in order of appearance.
     categorical : frozenset of str
         Those that stand directly inside ``C(...)``.
+
+    Examples
+    --------
+    >>> check_expression("C(batch)", ["batch"]).categorical
+    frozenset({'batch'})
     """
 
     variables: tuple[str, ...]

@@ -48,6 +48,11 @@ class ParsedFormula:
         Data columns that stand inside ``C(...)``.
     uses : dict
         Factor text -> what it reads.
+
+    Examples
+    --------
+    >>> parse_formula("~ x | C(batch)", ["x", "batch"]).variables
+    ('batch', 'x')
     """
 
     text: str
@@ -59,13 +64,27 @@ class ParsedFormula:
     uses: dict[str, ExpressionUse] = field(default_factory=dict)
 
     def restore(self, text: str) -> str:
-        """Put the column names back where stand-ins are."""
+        """Put the column names back where stand-ins are.
+
+        Examples
+        --------
+        >>> parsed = parse_formula("~ `cell type`", ["cell type"])
+        >>> parsed.restore(str(parsed.primary[0]))
+        'cell type'
+        """
         for alias, name in self.aliases.items():
             text = text.replace(alias, name)
         return text
 
     def variables_of(self, term: Term) -> tuple[str, ...]:
-        """Return the data columns that a term reads."""
+        """Return the data columns that a term reads.
+
+        Examples
+        --------
+        >>> parsed = parse_formula("~ np.log(a):b", ["a", "b"])
+        >>> parsed.variables_of(parsed.primary[0])
+        ('a', 'b')
+        """
         names = (name for factor in term.factors for name in self._use(factor.expr))
         return tuple(dict.fromkeys(names))
 

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.design.codings import KnownColumns
 from latentadj.design.covariates import sample_ids_of, with_text_columns
 from latentadj.design.estimability import spans_constant
-from latentadj.design.recipe import KnownColumns
 from latentadj.design.wording import quote_list, sample_list
 from latentadj.exceptions import AlignmentError, DesignError
 
@@ -30,6 +30,11 @@ class NumericBlock:
         k column names.
     sample_ids : tuple of str or None
         Index of a frame, when it is more than 0, 1, 2 ...
+
+    Examples
+    --------
+    >>> NumericBlock(np.ones((2, 1)), ("x",)).sample_ids is None
+    True
     """
 
     values: NDArray[np.float64]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ from formulaic.errors import DataMismatchWarning
 from formulaic.formula import SimpleFormula
 from numpy.typing import NDArray
 
+from latentadj.design.codings import KnownColumns, LevelCoding, read_coding
 from latentadj.design.covariates import (
     CovariateInfo,
     describe_covariate,
@@ -27,46 +27,6 @@ from latentadj.design.covariates import (
 from latentadj.design.formula import ParsedFormula, parse_formula
 from latentadj.design.wording import quote_list, sample_list
 from latentadj.exceptions import ConfoundedDesignError, CovariateTypeWarning, DesignError, FormulaError
-
-
-@dataclass(frozen=True)
-class KnownColumns:
-    """The known columns of a design, nuisance first.
-
-    Attributes
-    ----------
-    matrix : (n, d) float64
-        Values.
-    names, roles, terms : tuple of str
-        For each column its name, ``"primary"`` or ``"nuisance"``, and its formula term.
-    variables : tuple of tuple of str
-        For each column the columns of the sample table that it is computed from.
-    """
-
-    matrix: NDArray[np.float64]
-    names: tuple[str, ...]
-    roles: tuple[str, ...]
-    terms: tuple[str, ...]
-    variables: tuple[tuple[str, ...], ...]
-
-
-@dataclass(frozen=True)
-class LevelCoding:
-    """How the levels of one categorical variable are written in design columns.
-
-    Attributes
-    ----------
-    levels : tuple of str
-        The L levels.
-    columns : tuple of str
-        The c design columns of the variable's own term.
-    rows : (L, c) float64
-        Value of those columns in a sample of each level.
-    """
-
-    levels: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -87,6 +47,12 @@ class FormulaRecipe:
         Categorical variable -> its levels as they stand in the data.
     codings : dict
         Categorical variable with a term of its own -> LevelCoding.
+
+    Examples
+    --------
+    >>> recipe, _ = build_recipe("~ sex", pd.DataFrame({"sex": ["m", "f"]}))
+    >>> recipe.levels
+    {'sex': ('f', 'm')}
     """
 
     parsed: ParsedFormula
@@ -114,6 +80,12 @@ class FormulaRecipe:
         ------
         DesignError
             A column is missing, has gaps, or holds a level that training did not have.
+
+        Examples
+        --------
+        >>> recipe, _ = build_recipe("~ sex", pd.DataFrame({"sex": ["m", "f"]}))
+        >>> recipe.apply(pd.DataFrame({"sex": ["m"]}))[0]
+        array([[1., 1.]])
         """
         table = with_text_columns(sample_data)
         numbers = {
@@ -139,13 +111,40 @@ class FrameRecipe:
         Design columns in order.
     intercept : str or None
         Name of the column of ones that was added, if any.
+
+    Examples
+    --------
+    >>> FrameRecipe(("Intercept", "x"), "Intercept").names
+    ('Intercept', 'x')
     """
 
     names: tuple[str, ...]
     intercept: str | None = None
 
     def apply(self, sample_data: pd.DataFrame) -> tuple[NDArray[np.float64], pd.DataFrame]:
-        """Take the columns from ``sample_data``; returns them with and without the added intercept."""
+        """Take the columns from ``sample_data``.
+
+        Parameters
+        ----------
+        sample_data : DataFrame
+            One row per new sample.
+
+        Returns
+        -------
+        matrix : (n_new, d) float64
+        frame : DataFrame
+            The columns without the added intercept.
+
+        Raises
+        ------
+        DesignError
+            A column is missing, has gaps, or is not numeric.
+
+        Examples
+        --------
+        >>> FrameRecipe(("Intercept", "x"), "Intercept").apply(pd.DataFrame({"x": [3]}))[0]
+        array([[1., 3.]])
+        """
         table = with_text_columns(sample_data)
         wanted = [name for name in self.names if name != self.intercept]
         require_columns(wanted, table)
@@ -210,7 +209,9 @@ def build_recipe(formula: str, sample_data: pd.DataFrame) -> tuple[FormulaRecipe
     categorical = [info.name for info in covariates if info.kind == "categorical"]
     levels = {name: level_values(frame[name]) for name in categorical}
     codings = {
-        name: coding for name in categorical if (coding := _coding(name, frame[name], columns)) is not None
+        name: coding
+        for name in categorical
+        if (coding := read_coding(name, frame[name], columns)) is not None
     }
     return FormulaRecipe(parsed, evaluated.model_spec, columns, covariates, levels, codings), frame
 
@@ -296,27 +297,6 @@ def _describe(parsed: ParsedFormula, frame: pd.DataFrame, columns: KnownColumns)
         role = "primary" if name in tested else "nuisance"
         infos.append(describe_covariate(frame[name], name, role, "categorical" if labels else "numeric"))
     return tuple(sorted(infos, key=lambda info: info.role == "nuisance"))
-
-
-def _coding(name: str, values: pd.Series, columns: KnownColumns) -> LevelCoding | None:
-    """Read the coding of a variable off the matrix, or return None when its term is not its own."""
-    terms = {term for term, names in zip(columns.terms, columns.variables, strict=True) if name in names}
-    alone = {term for term, names in zip(columns.terms, columns.variables, strict=True) if names == (name,)}
-    if len(terms) != 1 or terms != alone:
-        return None
-    picked = [position for position, term in enumerate(columns.terms) if term in alone]
-    levels = level_values(values)
-    plain = np.asarray(values.astype(object))
-    first = [int(np.flatnonzero(plain == level)[0]) for level in levels]
-    rows = columns.matrix[np.ix_(first, picked)]
-    group = np.array([levels.index(value) for value in plain])
-    if not np.allclose(rows[group], columns.matrix[:, picked]):
-        return None
-    return LevelCoding(tuple(str(level) for level in levels), _pick(columns.names, picked), rows)
-
-
-def _pick(names: Sequence[str], positions: Sequence[int]) -> tuple[str, ...]:
-    return tuple(names[position] for position in positions)
 
 
 def _compare_with_training(

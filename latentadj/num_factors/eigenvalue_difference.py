@@ -37,8 +37,8 @@ class EigenvalueDifference(NumFactorsRule):
     -----
     For eigenvalues ``l_i = s_i^2 / df_resid``, the noise eigenvalues ``l_j .. l_{j+4}`` are regressed on
     ``(j - 1)^{2/3} .. (j + 3)^{2/3}``, the spacing at the edge of a random-matrix spectrum; ``delta`` is
-    twice the absolute slope, and the answer k is the last ``i <= r_max`` with ``l_i - l_{i+1} > delta``. It starts
-    at ``j = r_max + 1`` and is repeated from ``j = k + 1`` until k stays, ten times at most.
+    twice the absolute slope, and the answer k is the last ``i <= r_max`` with ``l_i - l_{i+1} > delta``. It
+    starts at ``j = r_max + 1`` and is repeated from ``j = k + 1`` until k stays, ten times at most.
 
     It needs strong factors: with few samples or many weak factors it falls to 0.
 

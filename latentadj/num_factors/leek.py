@@ -37,8 +37,9 @@ class Leek(NumFactorsRule):
     With ``Y_j`` the first j tenths of the features (``m_j`` of them), ``R_j`` their residuals and
     ``sigma_j^2`` the smallest eigenvalue of ``Y_j Y_j' / m_j``, the matrix
     ``R_j R_j' / m_j - sigma_j^2 (I - H)`` tends to the factors' part. Its eigenvalues above
-    ``a m_j^{-1/3} n`` are counted for 100 values of a between 0 and 2. At a = 0 all sets agree on everything; they part ways as noise drops out ("the bump"), and the
-    first stretch of thresholds on which they agree again gives the answer.
+    ``a m_j^{-1/3} n`` are counted for 100 values of a between 0 and 2. At a = 0 everything is counted
+    in every set; the sets part ways as noise drops out ("the bump"), and the first stretch of thresholds on
+    which they agree again gives the answer.
 
     Common implementations are chaotic here: the matrix has as many zero eigenvalues as the design has
     columns, which round-off turns into small numbers of either sign; at a = 0 some are counted, their spread
@@ -143,8 +144,8 @@ def eigenvalue_multiples(problem: AdjustmentProblem, weights: Array | None, seed
     size, basis = problem.n_features // N_SETS, problem.basis
     if size == 0:
         raise MethodError(
-            f"The rule 'leek' splits the features into {N_SETS} sets and only {problem.n_features} are there. "
-            "Use another rule or give the number of factors."
+            f"The rule 'leek' splits the features into {N_SETS} sets and only {problem.n_features} are "
+            "there. Use another rule or give the number of factors."
         )
     rotation = np.hstack([basis.q, basis.complement()])
     labels = nested_labels(problem.n_features, seed)

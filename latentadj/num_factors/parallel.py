@@ -118,7 +118,8 @@ class ParallelAnalysis(NumFactorsRule):
         if self.method == "wishart" and not problem.basis.spans_constant:
             raise MethodError(
                 'method="wishart" needs a design that holds the intercept, and this one does not: residuals '
-                'then keep a mean that permutation cannot move. Use method="permutation", or add the intercept.'
+                "then keep a mean that permutation cannot move. Add the intercept, or use "
+                'method="permutation".'
             )
 
     def _null_eigenvalues(self, problem: AdjustmentProblem, rng: np.random.Generator) -> Array:
@@ -136,8 +137,8 @@ class ParallelAnalysis(NumFactorsRule):
             "permuted residuals" if self.method == "permutation" else "a Wishart approximation of permutation"
         )
         return (
-            f"Share of the residual sum of squares ({scale_words(self.scale)}); a factor counts while at most "
-            f"{self.alpha:.0%} of {self.n_permutations} draws of {null} reach it."
+            f"Share of the residual sum of squares ({scale_words(self.scale)}); a factor counts while at "
+            f"most {self.alpha:.0%} of {self.n_permutations} draws of {null} reach it."
         )
 
 

@@ -194,18 +194,17 @@ def _too_many(problem: AdjustmentProblem, k: int, allowed: int) -> str:
     left = problem.df_resid - k
     return (
         f"n_factors={k} is too many factors: {problem.n_samples} samples and a design of rank "
-        f"{problem.basis.rank} leave {problem.df_resid} residual degrees of freedom, {left} after the factors; "
-        f"{problem.n_features} features are there. At most {allowed} can be used. Give a smaller number, use "
-        'n_factors="auto", or take columns out of the design.'
+        f"{problem.basis.rank} leave {problem.df_resid} residual degrees of freedom, {left} after the "
+        f"factors. At most {allowed} can be used (there are {problem.n_features} features). Give a smaller "
+        'number, use n_factors="auto", or take columns out of the design.'
     )
 
 
 def _warn_limit(problem: AdjustmentProblem, rule: NumFactorsRule, limit: int) -> None:
     warnings.warn(
         f"The rule {rule.name} answers at least {limit} factors, the limit for {problem.n_samples} samples, "
-        f"{problem.n_features} features and a design of rank {problem.basis.rank}. Look for outlying samples or "
-        "a missing covariate, compare with other rules (result.num_factors.table()), or give n_factors as a "
-        "number.",
+        f"{problem.n_features} features and a design of rank {problem.basis.rank}. Look for outlying samples "
+        "or a missing covariate, compare the rules (num_factors.table()), or give n_factors as a number.",
         FactorLimitWarning,
         stacklevel=4,
     )
@@ -213,9 +212,9 @@ def _warn_limit(problem: AdjustmentProblem, rule: NumFactorsRule, limit: int) ->
 
 def _warn_no_room(problem: AdjustmentProblem) -> None:
     warnings.warn(
-        f"No factor can be estimated: {problem.n_samples} samples, {problem.n_features} features and a design of "
-        f"rank {problem.basis.rank} leave no room. Continuing with 0 factors; take columns out of the design or "
-        "give n_factors as a number.",
+        f"No factor can be estimated: {problem.n_samples} samples, {problem.n_features} features and a "
+        f"design of rank {problem.basis.rank} leave no room. Continuing with 0 factors; take columns out of "
+        "the design or give n_factors as a number.",
         FactorLimitWarning,
         stacklevel=4,
     )

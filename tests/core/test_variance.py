@@ -195,6 +195,16 @@ def test_scale_and_order_do_not_matter(variant: str) -> None:
     np.testing.assert_allclose(shuffled, base, rtol=1e-10)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_round_off_does_not_rank_features(seed: int) -> None:
+    """A lowess curve through ten features leaves several with the same ratio but for the last digit."""
+    rng = np.random.default_rng(seed)
+    s2, level = rng.f(5, 2, size=10), rng.normal(size=10)
+    one = squeeze_variances(s2, 5, covariate=level, robust=True)
+    other = squeeze_variances(3.7 * s2, 5, covariate=2.3 * level - 11, robust=True)
+    np.testing.assert_allclose(other.df_prior, one.df_prior, rtol=1e-8)  # root at 1e-14 in u, amplified
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_constant_and_missing_features_change_nothing(variant: str) -> None:
     s2, df, level = store()["case_outliers"].T

@@ -61,7 +61,7 @@ def test_weights(design, text, expected) -> None:
     ],
 )
 def test_level_differences_do_not_depend_on_the_coding(bladder, formula, exact) -> None:
-    """Any coding gives the same fitted difference of levels; without covariates it is the difference of means."""
+    """Any coding gives the same difference of levels; without covariates it is that of the means."""
     y = np.random.default_rng(0).normal(size=57)
     design = Design.from_formula(formula, bladder)
     estimate = (
@@ -126,7 +126,7 @@ def test_levels_of_an_interacting_variable(bladder) -> None:
 def test_names_with_symbols() -> None:
     rng = np.random.default_rng(1)
     table = pd.DataFrame(rng.normal(size=(20, 5)) ** 2 + 1, columns=["x", "x-1", "a b", "2", "x:y"])
-    design = Design.from_formula("~ x + `x-1` + `a b` + `2` + `x:y` + poly(x, 2) + np.log(x)", table)
+    design = Design.from_formula("~ x + `x-1` + `a b` + `2` + `x:y` + np.log(x)", table)
     assert weights(design, "x-1 - x") == {"x-1": 1.0, "x": -1.0}
     assert weights(design, "x - 2 * a b") == {"x": 1.0, "a b": -2.0}
     assert weights(design, "`2`") == {"2": 1.0}
@@ -141,7 +141,7 @@ def test_not_estimable(bladder) -> None:
     both = np.zeros(len(design.names))
     both[[design.names.index("batch[T.3]"), design.names.index("site[T.B]")]] = 1.0
     assert design.estimable(both)
-    with pytest.raises(DesignError, match="9 weights|8 weights"):
+    with pytest.raises(DesignError, match="8 weights"):
         design.estimable([1.0])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,7 +53,8 @@ def test_two_parts(formula: str, primary: list[str], nuisance: list[str]) -> Non
         "~ np.log1p(age) + np.sqrt(age) + np.exp(age) + log2(age)",
         "~ C(batch) + C(sex, contr.treatment('m')) + C(sex, Treatment(reference='m')) + C(sex, Sum)",
         "~ center(age) + scale(age) + standardize(age)",
-        "~ poly(age, 2) + bs(age, df=4, extrapolation='clip') + cr(age, df=3) + cs(age, df=3) + cc(age, df=3)",
+        "~ poly(age, 2) + bs(age, df=4, extrapolation='clip') + cr(age, df=3) + cs(age, df=3)",
+        "~ cc(age, df=3)",
         "~ I(age ** 2) + {age + 1} + I(age > 50) + I(-age / 2)",
         "~ Q('odd name')",
     ],
@@ -141,7 +144,7 @@ def test_attacks_are_refused_before_anything_runs(formula, tmp_path, monkeypatch
 
 
 def test_parsing_alone_would_have_run_the_left_hand_side(tmp_path, monkeypatch) -> None:
-    """The reason why tokens are checked first: formulaic's parser evaluates a callee on the left while parsing."""
+    """Why tokens are checked first: formulaic evaluates a callee on the left side while parsing."""
     from formulaic.parser import DefaultFormulaParser
 
     attack = "{open('PWNED', 'w')()} ~ age"
@@ -149,10 +152,8 @@ def test_parsing_alone_would_have_run_the_left_hand_side(tmp_path, monkeypatch) 
     with pytest.raises(FormulaError, match="not allowed"):
         parse_formula(attack, ["age"])
     assert not (tmp_path / "PWNED").exists()
-    try:
+    with contextlib.suppress(Exception):
         DefaultFormulaParser().get_terms(attack)
-    except Exception:
-        pass
     if not (tmp_path / "PWNED").exists():
         pytest.skip("this formulaic version no longer evaluates while parsing")
 

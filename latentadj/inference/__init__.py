@@ -1,0 +1,44 @@
+"""Stage 5: inference, a file each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latentadj.exceptions import MethodError
+from latentadj.inference.base import Inference
+from latentadj.inference.moderated import ModeratedT
+from latentadj.inference.ordinary import OrdinaryT
+
+_BY_NAME = {
+    "moderated": ModeratedT,
+    "moderated_trend": lambda: ModeratedT(trend=True),
+    "moderated_robust": lambda: ModeratedT(robust=True),
+    "ordinary": OrdinaryT,
+}
+
+
+def resolve_inference(inference: Any) -> Inference:
+    """Return the inference object behind a name, or the object itself.
+
+    Parameters
+    ----------
+    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
+
+    Returns
+    -------
+    Inference
+
+    Raises
+    ------
+    MethodError
+        For an unknown name.
+    """
+    if isinstance(inference, str):
+        if inference not in _BY_NAME:
+            raise MethodError(f"inference={inference!r} is unknown; choose one of {', '.join(_BY_NAME)}.")
+        found: Inference = _BY_NAME[inference]()
+        return found
+    return inference
+
+
+__all__ = ["Inference", "ModeratedT", "OrdinaryT", "resolve_inference"]
