@@ -166,12 +166,10 @@ def maximum_likelihood(
     loadings, psi = start.loadings, start.psi
     tss = run_pass(rotated, _TotalKernel(rotated.shape[1]))[0]
     likelihood = -np.inf
-    converged, n_iter = False, 0
+    n_iter = 0
     scores, gain, likelihood_now = _e_step(rotated, loadings, psi, tss)
-    for n_iter in range(1, max_iter + 1):
-        if likelihood_now - likelihood < tol * abs(likelihood):
-            converged = True
-            break
+    while n_iter < max_iter and likelihood_now - likelihood >= tol * abs(likelihood):
+        n_iter += 1
         likelihood = likelihood_now
         moment = scores.T @ scores + nu * gain
         (cross,) = run_pass(rotated, ProjectionKernel(scores, rotated.shape[1]))
@@ -180,6 +178,7 @@ def maximum_likelihood(
         psi = np.maximum(left / nu, VARIANCE_FLOOR * tss / nu)
         loadings = updated if lagged_variance else updated @ cholesky(moment / nu, lower=True)
         scores, gain, likelihood_now = _e_step(rotated, loadings, psi, tss)
+    converged = likelihood_now - likelihood < tol * abs(likelihood)
     return FactorModel(_gls_scores(rotated, loadings, psi), loadings, psi, converged, n_iter)
 
 

@@ -58,9 +58,7 @@ def iterate(step: Callable[[Array], Array], start: Array, n_iter: int) -> FixedP
     return FixedPoint(basis, change < 1e-4, n_iter, change)
 
 
-def extrapolated_iteration(
-    step: Callable[[Array], Array], start: Array, *, tol: float, max_iter: int
-) -> FixedPoint:
+def extrapolated_iteration(step: Callable[[Array], Array], start: Array, *, tol: float, max_iter: int) -> FixedPoint:
     """Find a fixed point of a map between subspaces by squared extrapolation.
 
     Parameters

@@ -77,9 +77,7 @@ def _rates_sorted(
     return np.maximum.accumulate(rates) if monotone else rates
 
 
-def local_fdr_from_z(
-    z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_coords: bool = False
-) -> FloatArray:
+def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_coords: bool = False) -> FloatArray:
     """Return local false discovery rates of normal quantiles, non-decreasing in z; the fast path.
 
     Parameters

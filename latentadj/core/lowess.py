@@ -135,17 +135,13 @@ def _anchor_indices(x: FloatArray, delta: float) -> list[int]:
 def _window(x: FloatArray, i: int, n_neighbours: int) -> _Window:
     """Neighbours of x[i]: the window moves right while its left end is further than the next point."""
     x0 = float(x[i])
-    left = bisect_left(
-        range(x.size - n_neighbours), True, key=lambda k: bool(x0 - x[k] <= x[k + n_neighbours] - x0)
-    )
+    left = bisect_left(range(x.size - n_neighbours), True, key=lambda k: bool(x0 - x[k] <= x[k + n_neighbours] - x0))
     half_width = max(x0 - float(x[left]), float(x[left + n_neighbours - 1]) - x0)
     right = int(np.searchsorted(x, x0 + half_width, side="right"))
     return _Window(x0, half_width, slice(left, right))
 
 
-def _local_line(
-    x: FloatArray, y: FloatArray, window: _Window, robustness: FloatArray | None, fallback: float
-) -> float:
+def _local_line(x: FloatArray, y: FloatArray, window: _Window, robustness: FloatArray | None, fallback: float) -> float:
     """Height at x0 of the weighted line, of the weighted mean if x hardly varies, `fallback` if no weight."""
     near = x[window.span]
     weights = _tricube(np.abs(near - window.x0), window.half_width)

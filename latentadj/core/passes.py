@@ -112,9 +112,7 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None) 
         One result per kernel.
     """
     blocks = list(Y.column_blocks(width or _width.get()))
-    runs = [
-        list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))
-    ]
+    runs = [list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))]
     n_threads = min(_n_threads.get() or available_cores(), len(runs))
     with _blas().limit(limits=1, user_api="blas"):
         if n_threads == 1:

@@ -47,8 +47,7 @@ def _valid_lambdas(lambdas: ArrayLike) -> FloatArray:
     values = np.sort(np.atleast_1d(np.asarray(lambdas, dtype=np.float64)))
     if values.ndim != 1 or not (values.size == 1 or values.size >= 4):
         raise InputError(
-            f"lambdas has shape {np.shape(lambdas)}; "
-            "give one cut-off, or at least four to smooth or choose over."
+            f"lambdas has shape {np.shape(lambdas)}; give one cut-off, or at least four to smooth or choose over."
         )
     if not (values[0] >= 0.0 and values[-1] < 1.0):
         raise InputError(
@@ -202,9 +201,7 @@ def resolve_pi0(p: FloatArray, pi0: float | None, method: str = "smoother") -> f
     if pi0 is None:
         return pi0_estimate(p, method=method).pi0
     if not 0.0 < pi0 <= 1.0:
-        raise InputError(
-            f"pi0={pi0!r}; a share in (0, 1] is needed. Leave it None to estimate it, or give 1."
-        )
+        raise InputError(f"pi0={pi0!r}; a share in (0, 1] is needed. Leave it None to estimate it, or give 1.")
     return float(pi0)
 
 
@@ -220,9 +217,7 @@ def _expected_rejections(p: FloatArray, rank: FloatArray, pfdr: bool) -> FloatAr
     return ratio / rank
 
 
-def q_values(
-    p: ArrayLike, *, pi0: float | None = None, method: str = "smoother", pfdr: bool = False
-) -> FloatArray:
+def q_values(p: ArrayLike, *, pi0: float | None = None, method: str = "smoother", pfdr: bool = False) -> FloatArray:
     """Return q-values: the least false discovery rate at which each test would be called.
 
     Parameters

@@ -164,9 +164,7 @@ def _checked_tails(winsor_tail: tuple[float, float]) -> tuple[float, float]:
     return tails[0], tails[1]
 
 
-def _equalise_df(
-    x: FloatArray, df1: FloatArray, scale: float | FloatArray, df2: float
-) -> tuple[FloatArray, float]:
+def _equalise_df(x: FloatArray, df1: FloatArray, scale: float | FloatArray, df2: float) -> tuple[FloatArray, float]:
     """Carry variances with fewer degrees of freedom to the same quantile at the largest."""
     df_max = float(df1.max())
     fewer = df1 < df_max
@@ -229,9 +227,7 @@ def _matched_df(variance: float, df1: float, tails: tuple[float, float], plain_d
         return None
     if excess(plain_df) >= 0:
         return plain_df
-    u = brentq(
-        lambda v: excess(v / (1.0 - v) if v < 1.0 else np.inf), plain_df / (1.0 + plain_df), 1.0, xtol=1e-14
-    )
+    u = brentq(lambda v: excess(v / (1.0 - v) if v < 1.0 else np.inf), plain_df / (1.0 + plain_df), 1.0, xtol=1e-14)
     return float(u / (1.0 - u))
 
 
@@ -291,9 +287,7 @@ def _unsorted(values: FloatArray, order: NDArray[np.intp]) -> FloatArray:
     return out
 
 
-def _spread(
-    s2_prior: float | FloatArray, usable: NDArray[np.bool_], level: FloatArray | None
-) -> float | FloatArray:
+def _spread(s2_prior: float | FloatArray, usable: NDArray[np.bool_], level: FloatArray | None) -> float | FloatArray:
     """Prior variance at every feature; away from usable ones by interpolation on the log scale."""
     if level is None or not isinstance(s2_prior, np.ndarray):
         return float(s2_prior)

@@ -53,9 +53,7 @@ class LabelledMatrix:
         return (self.values.shape[0], self.values.shape[1])
 
 
-def as_labelled_matrix(
-    X: Any, *, orientation: Orientation = "samples", layer: str | None = None
-) -> LabelledMatrix:
+def as_labelled_matrix(X: Any, *, orientation: Orientation = "samples", layer: str | None = None) -> LabelledMatrix:
     """Read any accepted in-memory matrix without copying it where possible.
 
     Parameters
@@ -99,9 +97,7 @@ def as_labelled_matrix(
     if _is_anndata(X):
         return _from_anndata(X, orientation, layer)
     if layer is not None:
-        raise InputError(
-            f"layer={layer!r} was given, but X is a {type(X).__name__}; only AnnData has layers."
-        )
+        raise InputError(f"layer={layer!r} was given, but X is a {type(X).__name__}; only AnnData has layers.")
     if isinstance(X, pd.DataFrame):
         return _from_frame(X, orientation)
     values, notes = _plain_array(X)
@@ -188,9 +184,7 @@ def labelled(
 
 def _is_anndata(X: Any) -> bool:
     """Recognise AnnData by the name of its library; nothing is imported."""
-    return any(c.__module__.partition(".")[0] == "anndata" for c in type(X).__mro__) and hasattr(
-        X, "obs_names"
-    )
+    return any(c.__module__.partition(".")[0] == "anndata" for c in type(X).__mro__) and hasattr(X, "obs_names")
 
 
 def _from_anndata(X: Any, orientation: Orientation, layer: str | None) -> LabelledMatrix:
@@ -198,9 +192,7 @@ def _from_anndata(X: Any, orientation: Orientation, layer: str | None) -> Labell
         X = X.to_memory()
     if layer is not None and layer not in X.layers:
         known = ", ".join(repr(name) for name in X.layers) or "none"
-        raise InputError(
-            f"layer={layer!r} is not in the AnnData object. Its layers: {known}; without layer, X.X."
-        )
+        raise InputError(f"layer={layer!r} is not in the AnnData object. Its layers: {known}; without layer, X.X.")
     source = X.X if layer is None else X.layers[layer]
     if source is None:
         raise InputError("The AnnData object has no X. Name one of its layers with layer=.")
@@ -220,9 +212,7 @@ def _from_frame(frame: pd.DataFrame, orientation: Orientation) -> LabelledMatrix
     return labelled(_frame_values(frame, rows, columns), row_ids, column_ids, orientation)
 
 
-def _frame_values(
-    frame: pd.DataFrame, rows: NDArray[np.object_], columns: NDArray[np.object_]
-) -> NDArray[Any]:
+def _frame_values(frame: pd.DataFrame, rows: NDArray[np.object_], columns: NDArray[np.object_]) -> NDArray[Any]:
     """Values of a frame as floats; a view if the frame is one block of float32 or float64."""
     kinds = set(frame.dtypes)
     if len(kinds) == 1 and next(iter(kinds)) in (np.dtype("float32"), np.dtype("float64")):
@@ -285,8 +275,7 @@ def _plain_array(X: Any) -> tuple[NDArray[Any], tuple[str, ...]]:
         values = np.asarray(X)
     except ValueError as error:
         raise InputError(
-            f"X is a {type(X).__name__} that is not a rectangular table ({error}). Give every row the same "
-            f"length."
+            f"X is a {type(X).__name__} that is not a rectangular table ({error}). Give every row the same length."
         ) from error
     if values.dtype.kind == "c":
         raise InputError("The matrix is complex; real numbers are needed. Take X.real if the rest is zero.")

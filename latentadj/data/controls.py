@@ -163,9 +163,7 @@ def _from_mask(mask: NDArray[np.bool_], n_features: int) -> NDArray[np.bool_]:
             f"features. Give one entry per feature."
         )
     if not mask.any():
-        raise ControlsError(
-            "The boolean mask of controls marks no feature. Mark at least one, or leave it out."
-        )
+        raise ControlsError("The boolean mask of controls marks no feature. Mark at least one, or leave it out.")
     return mask.copy()
 
 

@@ -79,9 +79,7 @@ def load_bladder() -> Dataset:
     with source.open("rb") as handle, np.load(handle) as stored:
         sample_ids, feature_ids = stored["sample_ids"].astype(object), stored["feature_ids"].astype(object)
         values = np.round(stored["X"].astype(np.float64), 6)
-        labels = {
-            name: pd.Categorical(stored[name].astype(object)) for name in ("cancer", "batch", "outcome")
-        }
+        labels = {name: pd.Categorical(stored[name].astype(object)) for name in ("cancer", "batch", "outcome")}
     return Dataset(
         name="bladder",
         X=pd.DataFrame(values, index=sample_ids, columns=feature_ids),

@@ -55,9 +55,7 @@ def check_finite(
             shift = (start, 0) if by_rows else (0, start)
             first += [(int(i) + shift[0], int(j) + shift[1]) for i, j in np.argwhere(bad)[: 5 - len(first)]]
     if n_inf or (n_nan and not allow_missing):
-        raise InputError(
-            _finite_message(0 if allow_missing else n_nan, n_inf, first, sample_ids, feature_ids)
-        )
+        raise InputError(_finite_message(0 if allow_missing else n_nan, n_inf, first, sample_ids, feature_ids))
 
 
 def _chunks(values: NDArray[Any]) -> list[tuple[int, int, bool]]:
@@ -68,9 +66,7 @@ def _chunks(values: NDArray[Any]) -> list[tuple[int, int, bool]]:
     return [(start, min(start + step, length), by_rows) for start in range(0, length, step)]
 
 
-def _finite_message(
-    n_nan: int, n_inf: int, first: list[tuple[int, int]], sample_ids: Any, feature_ids: Any
-) -> str:
+def _finite_message(n_nan: int, n_inf: int, first: list[tuple[int, int]], sample_ids: Any, feature_ids: Any) -> str:
     kinds = [f"{n_nan} missing value(s) (NaN)"] * (n_nan > 0) + [f"{n_inf} infinite value(s)"] * (n_inf > 0)
     cells = ", ".join(f"({_name(sample_ids, i)}, {_name(feature_ids, j)})" for i, j in first)
     remedy = ""

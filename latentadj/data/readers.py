@@ -74,9 +74,7 @@ def read_matrix(
     if suffix == ".zarr":
         raise MethodError(f"{path}: .zarr is not supported yet. Convert it to .h5ad or .parquet.")
     if layer is not None and suffix != ".h5ad":
-        raise InputError(
-            f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers."
-        )
+        raise InputError(f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers.")
     if suffix == ".h5ad":
         return _read_h5ad(path, orientation, layer)
     reader = _READERS.get(suffix)

@@ -101,8 +101,7 @@ def _read_text_table(path: Path) -> pd.DataFrame:
         )
     rows = _read_rows(layout)
     columns = {
-        name: typed_column([row[position] for row in rows])
-        for position, name in enumerate(layout.columns, start=1)
+        name: typed_column([row[position] for row in rows]) for position, name in enumerate(layout.columns, start=1)
     }
     return pd.DataFrame(columns).set_axis([row[0] for row in rows], axis=0)
 

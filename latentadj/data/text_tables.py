@@ -136,17 +136,13 @@ def _first_two(path: Path, reader, blank: int) -> tuple[tuple[int, list[str]], l
         n_lines = blank + reader.line_num
         body = next((row for row in reader if row), None)
     except csv.Error as error:
-        raise FileFormatError(
-            f"{path} is not delimited text ({error}). Check what kind of file it is."
-        ) from error
+        raise FileFormatError(f"{path} is not delimited text ({error}). Check what kind of file it is.") from error
     if body is None:
         raise FileFormatError(f"{path} has a heading but no rows. Write the file again with its values.")
     return (n_lines, heading), body
 
 
-def read_numeric(
-    layout: TextLayout, n_rows: int | None = None
-) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+def read_numeric(layout: TextLayout, n_rows: int | None = None) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     r"""Parse the rows: names and numbers; every number becomes the nearest double.
 
     Parameters

@@ -119,9 +119,7 @@ def plain_values(value: Any) -> Any:
         return [plain_values(item) for item in items]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    raise InputError(
-        f"A value of type {type(value).__name__} cannot be written as JSON. Turn it into text first."
-    )
+    raise InputError(f"A value of type {type(value).__name__} cannot be written as JSON. Turn it into text first.")
 
 
 @contextmanager
@@ -205,9 +203,7 @@ def _move_all(staging: Path, target: Path, overwrite: bool) -> None:
     names = sorted(p.relative_to(staging) for p in staging.rglob("*") if not p.is_dir())
     clash = [str(name) for name in names if (target / name).exists()]
     if clash and not overwrite:
-        raise OutputError(
-            f"{target} meanwhile holds {', '.join(clash[:5])}. Name another folder, or overwrite."
-        )
+        raise OutputError(f"{target} meanwhile holds {', '.join(clash[:5])}. Name another folder, or overwrite.")
     try:
         if target.exists():
             _move_each(names, staging, target)
@@ -274,12 +270,8 @@ def _table_writer(frame: pd.DataFrame, path: Path, index: bool) -> Callable[[Pat
     for suffix, mark in ((".csv", ","), (".tsv", "\t")):
         if name.removesuffix(".gz").endswith(suffix):
             how: Any = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None
-            return lambda target: frame.to_csv(
-                target, sep=mark, index=index, compression=how, lineterminator="\n"
-            )
-    raise InputError(
-        f"{path}: tables are written as .csv, .tsv (also .gz) or .parquet. Use one of these suffixes."
-    )
+            return lambda target: frame.to_csv(target, sep=mark, index=index, compression=how, lineterminator="\n")
+    raise InputError(f"{path}: tables are written as .csv, .tsv (also .gz) or .parquet. Use one of these suffixes.")
 
 
 def _write_parquet(frame: pd.DataFrame, target: Path, index: bool) -> None:

@@ -79,11 +79,7 @@ def check_degrees_of_freedom(design: Design) -> list[LatentAdjWarning]:
     left = design.n_samples - design.rank
     if left < 1:
         single = [c.name for c in design.covariates if c.counts and max(c.counts) == 1 and len(c.counts) > 1]
-        one_each = (
-            f" Every level of {quote_list(single)} holds one sample, so nothing is replicated."
-            if single
-            else ""
-        )
+        one_each = f" Every level of {quote_list(single)} holds one sample, so nothing is replicated." if single else ""
         raise DegreesOfFreedomError(
             f"No residual degrees of freedom are left: {df_budget(design)}.{one_each} Ways out: (1) fewer "
             "factors (n_factors=); (2) fewer adjustment variables, or merged levels; (3) more samples."
@@ -236,10 +232,7 @@ def _cross_tables(design: Design, aliases: list[Alias]) -> str:
     if frame is None:
         return ""
     involved = {
-        name
-        for alias in aliases
-        for column in (alias.column, *alias.relation)
-        for name in design.reads(column)
+        name for alias in aliases for column in (alias.column, *alias.relation) for name in design.reads(column)
     }
     labels = [c for c in design.covariates if c.kind == "categorical" and c.name in involved]
     pairs = [(a.name, b.name) for a in labels if a.role == "primary" for b in labels if b.role == "nuisance"]

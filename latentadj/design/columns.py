@@ -137,14 +137,10 @@ class DesignColumns:
         """
         start = len(self.columns_with("factor"))
         width = np.shape(factors)[1] if np.ndim(factors) == 2 else 1
-        labels = (
-            list(names) if names is not None else [f"factor{start + number + 1}" for number in range(width)]
-        )
+        labels = list(names) if names is not None else [f"factor{start + number + 1}" for number in range(width)]
         block = inputs.numeric_block(factors, "factor", labels)
         if block.values.shape[0] != self.n_samples:
-            raise DesignError(
-                f"The factors have {block.values.shape[0]} rows and the design {self.n_samples}."
-            )
+            raise DesignError(f"The factors have {block.values.shape[0]} rows and the design {self.n_samples}.")
         twice = sorted({name for name in block.names if (self.names + block.names).count(name) > 1})
         if twice:
             raise DesignError(f"Factor names {quote_list(twice)} are taken. Give others with names=.")
@@ -187,9 +183,7 @@ class DesignColumns:
         )
 
 
-def describe_again(
-    covariates: tuple[CovariateInfo, ...], frame: pd.DataFrame | None
-) -> tuple[CovariateInfo, ...]:
+def describe_again(covariates: tuple[CovariateInfo, ...], frame: pd.DataFrame | None) -> tuple[CovariateInfo, ...]:
     """Count levels and take ranges anew for other samples.
 
     Examples

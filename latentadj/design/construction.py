@@ -97,9 +97,7 @@ class DesignConstructors(DesignColumns):
         >>> Design.from_columns(["cell type"], ["age"], table).names
         ('Intercept', 'age', 'cell type[T.b]')
         """
-        parts = [
-            [part] if isinstance(part, str) else [str(name) for name in part] for part in (primary, nuisance)
-        ]
+        parts = [[part] if isinstance(part, str) else [str(name) for name in part] for part in (primary, nuisance)]
         require_columns(parts[0] + parts[1], sample_data)
         tested, adjusted = (quoted_sum(part) for part in parts)
         return cls.from_formula(f"~ {tested} | {adjusted}" if parts[1] else f"~ {tested}", sample_data)
@@ -153,9 +151,7 @@ class DesignConstructors(DesignColumns):
             raise DesignError(f"{len(ids)} sample IDs were given for {columns.matrix.shape[0]} rows.")
         given = (*(adjusted.names if adjusted else ()), *tested.names)
         added = next((name for name in columns.names if name not in given), None)
-        frame = pd.DataFrame(
-            columns.matrix, columns=list(columns.names), index=None if ids is None else list(ids)
-        )
+        frame = pd.DataFrame(columns.matrix, columns=list(columns.names), index=None if ids is None else list(ids))
         frame = frame.drop(columns=[] if added is None else [added])
         roles = dict(zip(columns.names, columns.roles, strict=True))
         return cls._of(
@@ -167,9 +163,7 @@ class DesignConstructors(DesignColumns):
         )
 
     @classmethod
-    def resolve(
-        cls, design: Any, sample_data: pd.DataFrame | None = None, *, n_samples: int | None = None
-    ) -> Self:
+    def resolve(cls, design: Any, sample_data: pd.DataFrame | None = None, *, n_samples: int | None = None) -> Self:
         """Build a design from whatever stands for one: the single entry point of the package.
 
         Parameters
@@ -208,8 +202,7 @@ class DesignConstructors(DesignColumns):
         expected = n_samples if sample_data is None else len(sample_data)
         if expected is not None and built.n_samples != expected:
             raise DesignError(
-                f"The design has {built.n_samples} rows and there are {expected} samples. Give one row per "
-                "sample."
+                f"The design has {built.n_samples} rows and there are {expected} samples. Give one row per sample."
             )
         if built.sample_ids is None and sample_data is not None:
             return replace(built, sample_ids=sample_ids_of(sample_data))
@@ -228,9 +221,7 @@ class DesignConstructors(DesignColumns):
             empty = pd.DataFrame(index=pd.RangeIndex(n_samples or 0)) if sample_data is None else sample_data
             return cls.from_formula(design or "~ 1", empty)
         pair = isinstance(design, tuple) and len(design) == 2 and not inputs.is_name_list(design)
-        if pair and all(
-            part is None or inputs.is_name_list(part) or isinstance(part, str) for part in design
-        ):
+        if pair and all(part is None or inputs.is_name_list(part) or isinstance(part, str) for part in design):
             return cls.from_columns(design[0] or [], design[1] or [], _needed(sample_data))
         if isinstance(design, str):
             return cls.from_formula(design, _needed(sample_data))

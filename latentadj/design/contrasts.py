@@ -84,8 +84,7 @@ def contrast_weights(
         _add_levels(weights, position, variable, by_level, codings[variable], text)
     if not np.any(weights):
         raise FormulaError(
-            f"The contrast '{text}' is zero for every coefficient. Name two different levels or a "
-            "coefficient."
+            f"The contrast '{text}' is zero for every coefficient. Name two different levels or a coefficient."
         )
     return weights
 
@@ -117,9 +116,7 @@ class _Reader:
 
     def __init__(self, text: str, known: Sequence[str], entangled: Mapping[str, Sequence[str]]) -> None:
         if not isinstance(text, str) or not text.strip():
-            raise FormulaError(
-                "A contrast is a text such as 'cancer[Biopsy] - cancer[Cancer]'; nothing was given."
-            )
+            raise FormulaError("A contrast is a text such as 'cancer[Biopsy] - cancer[Cancer]'; nothing was given.")
         self.text = text
         self.known = known
         self.by_length = sorted(known, key=len, reverse=True)
@@ -243,6 +240,4 @@ class _Reader:
 
 
 def _combine(left: LinearForm, right: LinearForm, sign: float) -> LinearForm:
-    return {
-        name: left.get(name, 0.0) + sign * right.get(name, 0.0) for name in dict.fromkeys([*left, *right])
-    }
+    return {name: left.get(name, 0.0) + sign * right.get(name, 0.0) for name in dict.fromkeys([*left, *right])}

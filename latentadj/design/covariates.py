@@ -82,9 +82,7 @@ def with_text_columns(sample_data: pd.DataFrame) -> pd.DataFrame:
     names = [str(name) for name in sample_data.columns]
     twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if twice:
-        raise DesignError(
-            f"The sample table has several columns named {quote_list(twice)}. Rename or drop them."
-        )
+        raise DesignError(f"The sample table has several columns named {quote_list(twice)}. Rename or drop them.")
     return sample_data.set_axis(names, axis="columns")
 
 
@@ -217,8 +215,7 @@ def covariate_table(covariates: Iterable[CovariateInfo]) -> pd.DataFrame:
     """
     names = ["name", "role", "kind", "levels", "reference", "missing", "minimum", "maximum"]
     rows = [
-        (c.name, c.role, c.kind, c.level_text, c.reference or "", c.n_missing, c.minimum, c.maximum)
-        for c in covariates
+        (c.name, c.role, c.kind, c.level_text, c.reference or "", c.n_missing, c.minimum, c.maximum) for c in covariates
     ]
     return pd.DataFrame(rows, columns=names).astype({"minimum": np.float64, "maximum": np.float64})
 
@@ -249,9 +246,7 @@ def unseen_levels(values: Iterable[object], known: Collection[object]) -> list[s
     ['z']
     """
     allowed = set(known) | {str(level) for level in known}
-    return list(
-        dict.fromkeys(str(value) for value in values if value not in allowed and str(value) not in allowed)
-    )
+    return list(dict.fromkeys(str(value) for value in values if value not in allowed and str(value) not in allowed))
 
 
 def _refuse_missing(sample_data: pd.DataFrame, variables: Sequence[str], ids: tuple[str, ...] | None) -> None:
@@ -269,9 +264,7 @@ def _refuse_missing(sample_data: pd.DataFrame, variables: Sequence[str], ids: tu
     )
 
 
-def _typed(
-    values: pd.Series, name: str, levels: tuple[object, ...] | None, ids: tuple[str, ...] | None
-) -> pd.Series:
+def _typed(values: pd.Series, name: str, levels: tuple[object, ...] | None, ids: tuple[str, ...] | None) -> pd.Series:
     """Return one column as float64, int64 or category."""
     if levels is not None:
         return _with_levels(values, name, levels, ids)
@@ -317,9 +310,7 @@ def _finite(values: pd.Series, name: str, ids: tuple[str, ...] | None) -> pd.Ser
     return values
 
 
-def _with_levels(
-    values: pd.Series, name: str, levels: tuple[object, ...], ids: tuple[str, ...] | None
-) -> pd.Series:
+def _with_levels(values: pd.Series, name: str, levels: tuple[object, ...], ids: tuple[str, ...] | None) -> pd.Series:
     """Encode a column with frozen levels; a level that training did not have is an error."""
     unseen = unseen_levels(values.tolist(), levels)
     if unseen:

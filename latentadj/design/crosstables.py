@@ -41,9 +41,7 @@ def cross_table(frame: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
     codes = [_codes(frame, name) for name in (rows, columns)]
     counts = np.zeros((len(codes[0][0]), len(codes[1][0])), dtype=np.int64)
     np.add.at(counts, (codes[0][1], codes[1][1]), 1)
-    return pd.DataFrame(
-        counts, index=pd.Index(codes[0][0], name=rows), columns=pd.Index(codes[1][0], name=columns)
-    )
+    return pd.DataFrame(counts, index=pd.Index(codes[0][0], name=rows), columns=pd.Index(codes[1][0], name=columns))
 
 
 def cross_table_text(table: pd.DataFrame) -> str:
@@ -74,6 +72,4 @@ def _codes(frame: pd.DataFrame, name: str) -> tuple[list[str], NDArray[np.int64]
             f"{MAX_DISTINCT}. Cut it into classes (pandas.cut) or name a categorical covariate."
         )
     position = {level: code for code, level in enumerate(levels)}
-    return [str(level) for level in levels], np.array(
-        [position[value] for value in values.tolist()], dtype=np.int64
-    )
+    return [str(level) for level in levels], np.array([position[value] for value in values.tolist()], dtype=np.int64)

@@ -241,8 +241,7 @@ class Design(DesignConstructors):
         weights = np.asarray(vector, dtype=np.float64)
         if weights.shape != (len(self.names),):
             raise DesignError(
-                f"A contrast of this design has {len(self.names)} weights; the shape {weights.shape} was "
-                "given."
+                f"A contrast of this design has {len(self.names)} weights; the shape {weights.shape} was given."
             )
         return estimability.is_estimable(self.matrix, weights)
 

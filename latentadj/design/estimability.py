@@ -85,9 +85,7 @@ def comparable_columns(matrix: Matrix) -> Matrix:
     spread = np.linalg.norm(centred, axis=0)
     constant = np.flatnonzero((spread <= _CONSTANT_TOLERANCE * length) & (length > 0))
     source, size = (
-        (centred, np.where(spread > _CONSTANT_TOLERANCE * length, spread, 0.0))
-        if constant.size
-        else (matrix, length)
+        (centred, np.where(spread > _CONSTANT_TOLERANCE * length, spread, 0.0)) if constant.size else (matrix, length)
     )
     scaled = np.divide(source, size, out=np.zeros_like(matrix), where=size > 0)
     if constant.size:

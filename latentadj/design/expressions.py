@@ -31,9 +31,7 @@ TRANSFORMS: dict[str, frozenset[str]] = {
     "C": frozenset({"contrasts", "levels", "spans_intercept"}),
     "I": frozenset(),
     "Q": frozenset(),
-    "bs": frozenset(
-        {"df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound", "extrapolation"}
-    ),
+    "bs": frozenset({"df", "knots", "degree", "include_intercept", "lower_bound", "upper_bound", "extrapolation"}),
     "cc": _SPLINE,
     "center": frozenset(),
     "cr": _SPLINE,
@@ -194,9 +192,7 @@ class _Checker:
         root = name.split(".", 1)[0]
         bare = name.removeprefix("np.")
         if root in self.columns and (bare in NUMPY_FUNCTIONS or name in TRANSFORMS):
-            raise self.refusal(
-                f"calls `{name}` while the sample table has a column `{root}`: rename the column"
-            )
+            raise self.refusal(f"calls `{name}` while the sample table has a column `{root}`: rename the column")
         if bare in NUMPY_FUNCTIONS and (bare != name or name in BARE_NUMPY):
             self.numpy_call(node, name, NUMPY_FUNCTIONS[bare])
         elif name in TRANSFORMS:
@@ -227,9 +223,7 @@ class _Checker:
 
     def quoted_column(self, node: ast.Call) -> None:
         argument = node.args[0]
-        if len(node.args) != 1 or not (
-            isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-        ):
+        if len(node.args) != 1 or not (isinstance(argument, ast.Constant) and isinstance(argument.value, str)):
             raise self.refusal("calls `Q` with something else than one column name in quotes")
         self.column(argument.value)
 
@@ -250,16 +244,10 @@ class _Checker:
                 )
 
     def literal(self, node: ast.expr) -> None:
-        inner = (
-            node.operand
-            if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd)
-            else node
-        )
+        inner = node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd) else node
         value = inner.value if isinstance(inner, ast.Constant) else ...
         if not isinstance(value, int | float | str | None):
-            raise self.refusal(
-                f"has the argument `{ast.unparse(node)[:40]}`, which is not a plain number or text"
-            )
+            raise self.refusal(f"has the argument `{ast.unparse(node)[:40]}`, which is not a plain number or text")
 
     def is_coding(self, node: ast.expr) -> bool:
         """Tell whether the node is a coding such as ``Sum``, ``contr.sum`` or ``contr.treatment("B")``."""

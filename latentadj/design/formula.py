@@ -158,8 +158,7 @@ def _body(formula: object) -> str:
         raise FormulaError(f"A formula is a text such as '~ disease | age', not {type(formula).__name__}.")
     if len(formula) > MAX_LENGTH:
         raise FormulaError(
-            f"The formula has {len(formula)} characters, more than {MAX_LENGTH}. Give lists of column names "
-            "instead."
+            f"The formula has {len(formula)} characters, more than {MAX_LENGTH}. Give lists of column names instead."
         )
     body = formula.strip().removeprefix("~").strip()
     if body.startswith("|"):
@@ -189,9 +188,7 @@ def _replace_backquotes(body: str, columns: Collection[str]) -> tuple[str, dict[
 
     body = _QUOTED.sub(swap, body)
     if "`" in body:
-        raise FormulaError(
-            "The formula has a backquote without a partner. Write odd column names as `like this`."
-        )
+        raise FormulaError("The formula has a backquote without a partner. Write odd column names as `like this`.")
     return body, aliases
 
 
@@ -242,22 +239,16 @@ def _check_operator(operator: str, depth: int) -> None:
             "two as a fixed effect: '~ disease | subject'."
         )
     if operator.strip("+-*:/^|") or operator == ".":
-        raise FormulaError(
-            f"`{operator}` is not an operator of a formula. Allowed are + - : * / ** and one bar |."
-        )
+        raise FormulaError(f"`{operator}` is not an operator of a formula. Allowed are + - : * / ** and one bar |.")
 
 
 def _check_number(text: str, previous: str) -> None:
     if previous in {"**", "^"}:
         if text.isdigit() and int(text[:9]) <= MAX_CROSSING_POWER:
             return
-        raise FormulaError(
-            f"Crossing to the power {text[:20]} is not allowed; the limit is {MAX_CROSSING_POWER}."
-        )
+        raise FormulaError(f"Crossing to the power {text[:20]} is not allowed; the limit is {MAX_CROSSING_POWER}.")
     if text == ".":
-        raise FormulaError(
-            "A dot for 'all other columns' is not supported. List the columns, or give lists of names."
-        )
+        raise FormulaError("A dot for 'all other columns' is not supported. List the columns, or give lists of names.")
     if text not in {"0", "1"}:
         raise FormulaError(
             f"The number or text {text[:20]} stands alone in the formula. Allowed are 0 and 1 (the "
@@ -291,9 +282,7 @@ def _parts(body: str, formula: str) -> tuple[list[Term], list[Term]]:
     return parts[0], parts[1] if len(parts) == 2 else intercept
 
 
-def _check_factors(
-    terms: Iterable[Term], known: frozenset[str], aliases: dict[str, str]
-) -> dict[str, ExpressionUse]:
+def _check_factors(terms: Iterable[Term], known: frozenset[str], aliases: dict[str, str]) -> dict[str, ExpressionUse]:
     """Check what the parser made: exactly these texts are looked up or evaluated later."""
     uses: dict[str, ExpressionUse] = {}
     for factor in (factor for term in terms for factor in term.factors):
@@ -325,9 +314,7 @@ def _check_parts(primary: list[Term], nuisance: list[Term], formula: str) -> Non
 
 def _unknown_column(name: str, columns: Collection[str]) -> FormulaError:
     hint = near_matches(name, columns)
-    return FormulaError(
-        f"`{name}` is not a column of the sample table.{hint} Columns: {quote_list(sorted(columns))}."
-    )
+    return FormulaError(f"`{name}` is not a column of the sample table.{hint} Columns: {quote_list(sorted(columns))}.")
 
 
 def _cannot_parse(formula: str, error: Exception) -> FormulaError:

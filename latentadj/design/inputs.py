@@ -134,12 +134,8 @@ def join_blocks(primary: NumericBlock, nuisance: NumericBlock | None, *, interce
     if twice:
         raise DesignError(f"Several design columns are named {quote_list(twice)}. Give different names.")
     if not names:
-        raise DesignError(
-            "The design has no column at all. Leave intercept=True, or give at least one column."
-        )
-    return KnownColumns(
-        np.hstack([matrix, primary.values]), names, roles, names, tuple((name,) for name in names)
-    )
+        raise DesignError("The design has no column at all. Leave intercept=True, or give at least one column.")
+    return KnownColumns(np.hstack([matrix, primary.values]), names, roles, names, tuple((name,) for name in names))
 
 
 def align_frame(frame: pd.DataFrame, sample_data: pd.DataFrame | None) -> pd.DataFrame:
@@ -209,9 +205,7 @@ def _as_matrix(values: Any) -> NDArray[np.float64]:
     if matrix.ndim == 1:
         matrix = matrix[:, None]
     if matrix.ndim != 2:
-        raise DesignError(
-            f"A design array has one or two dimensions, not {matrix.ndim}. Give samples x columns."
-        )
+        raise DesignError(f"A design array has one or two dimensions, not {matrix.ndim}. Give samples x columns.")
     return matrix
 
 

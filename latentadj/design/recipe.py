@@ -88,11 +88,7 @@ class FormulaRecipe:
         array([[1., 1.]])
         """
         table = with_text_columns(sample_data)
-        numbers = {
-            name
-            for name in self.parsed.categorical
-            if all(isinstance(v, np.number) for v in self.levels[name])
-        }
+        numbers = {name for name in self.parsed.categorical if all(isinstance(v, np.number) for v in self.levels[name])}
         frozen = {name: levels for name, levels in self.levels.items() if name not in numbers}
         frame = prepare_frame(table, self.parsed.variables, frozen)
         for covariate in self.covariates:
@@ -151,13 +147,9 @@ class FrameRecipe:
         frame = prepare_frame(table, wanted)
         text = [name for name in wanted if isinstance(frame[name].dtype, pd.CategoricalDtype)]
         if text:
-            raise DesignError(
-                f"Columns {quote_list(text)} are not numeric, but the design was a numeric frame."
-            )
+            raise DesignError(f"Columns {quote_list(text)} are not numeric, but the design was a numeric frame.")
         ones = np.ones(len(frame))
-        columns = [
-            ones if name == self.intercept else frame[name].to_numpy(dtype=np.float64) for name in self.names
-        ]
+        columns = [ones if name == self.intercept else frame[name].to_numpy(dtype=np.float64) for name in self.names]
         return np.column_stack(columns), frame
 
 
@@ -208,11 +200,7 @@ def build_recipe(formula: str, sample_data: pd.DataFrame) -> tuple[FormulaRecipe
     covariates = _describe(parsed, frame, columns)
     categorical = [info.name for info in covariates if info.kind == "categorical"]
     levels = {name: level_values(frame[name]) for name in categorical}
-    codings = {
-        name: coding
-        for name in categorical
-        if (coding := read_coding(name, frame[name], columns)) is not None
-    }
+    codings = {name: coding for name in categorical if (coding := read_coding(name, frame[name], columns)) is not None}
     return FormulaRecipe(parsed, evaluated.model_spec, columns, covariates, levels, codings), frame
 
 
@@ -265,9 +253,7 @@ def _label(parsed: ParsedFormula, spec: Any, matrix: NDArray[np.float64]) -> Kno
             "Two terms of the formula give columns of the same name. Rename a column of the sample table."
         )
     if not names:
-        raise DesignError(
-            "The design has no column at all. Write '~ 1' for a design with the intercept only."
-        )
+        raise DesignError("The design has no column at all. Write '~ 1' for a design with the intercept only.")
     return KnownColumns(matrix, tuple(names), tuple(roles), tuple(terms), tuple(variables))
 
 
@@ -299,9 +285,7 @@ def _describe(parsed: ParsedFormula, frame: pd.DataFrame, columns: KnownColumns)
     return tuple(sorted(infos, key=lambda info: info.role == "nuisance"))
 
 
-def _compare_with_training(
-    covariate: CovariateInfo, values: pd.Series, levels: tuple[object, ...] | None
-) -> None:
+def _compare_with_training(covariate: CovariateInfo, values: pd.Series, levels: tuple[object, ...] | None) -> None:
     """Stop at new levels and new types, warn about numbers outside the training range."""
     labels = isinstance(values.dtype, pd.CategoricalDtype)
     if covariate.kind == "categorical":

@@ -46,20 +46,14 @@ def design_from_target(y: Any, *, n_samples: int | None = None, name: str = "y")
     """
     if y is None:
         if n_samples is None:
-            raise DesignError(
-                "Without y the number of samples is needed: design_from_target(None, n_samples=...)."
-            )
+            raise DesignError("Without y the number of samples is needed: design_from_target(None, n_samples=...).")
         return Design.from_formula("~ 1", pd.DataFrame(index=pd.RangeIndex(n_samples)))
     if isinstance(y, Design):
         return y
     ndim = np.ndim(y)
     _check_length(y, n_samples)
     if ndim == 2 and np.shape(y)[1] > 1:
-        names = (
-            None
-            if isinstance(y, pd.DataFrame)
-            else [f"{name}{number + 1}" for number in range(np.shape(y)[1])]
-        )
+        names = None if isinstance(y, pd.DataFrame) else [f"{name}{number + 1}" for number in range(np.shape(y)[1])]
         return Design.from_arrays(y, primary_names=names)
     values = _one_column(y, name)
     design = Design.from_formula(f"~ {quoted_sum([name])}", pd.DataFrame({name: values}))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lstsq
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from latentadj.core.alignment import sign_flips
 from latentadj.core.kernels import ScoreKernel
@@ -27,6 +27,7 @@ from latentadj.num_factors import NumFactorsRule, choose_number
 from latentadj.problem import AdjustmentProblem
 from latentadj.refit import refit
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
+from latentadj.validation import require_finite, validated_array
 
 Array = NDArray[np.float64]
 
@@ -100,9 +101,7 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.random_state = random_state
 
     @abstractmethod
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         """Estimate `n_factors` > 0 factors; all that a new method writes."""
 
     def fit(self, X: Any, y: Any = None, *, design: Any = None) -> Self:
@@ -130,11 +129,14 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             The method needs negative controls and has none, or too few.
         """
         names = np.asarray(X.columns) if isinstance(X, pd.DataFrame) else None
-        X = validate_data(self, X, dtype=[np.float64, np.float32], ensure_min_samples=2)
-        design = _resolve_design(design, y, X.shape[0])
+        values = validated_array(self, X, training=True)
+        if design is None:
+            design = design_from_target(y, n_samples=len(values))
+        design = Design.resolve(design, n_samples=len(values))
         design.check()
-        problem = self.make_problem(ArrayMatrix(X), design, names)
-        return self._store(self.fit_problem(problem), problem)
+        problem = self.make_problem(ArrayMatrix(values), design, names)
+        require_finite(problem, values)
+        return self.store(self.fit_problem(problem), problem)
 
     def make_problem(
         self, matrix: FeatureMatrix, design: Design, feature_names: NDArray[Any] | None
@@ -173,7 +175,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 "controls= as names, positions or a mask; without controls use CATE or SVA."
             )
 
-    def _store(self, fitted: FittedFactors, problem: AdjustmentProblem) -> Self:
+    def store(self, fitted: FittedFactors, problem: AdjustmentProblem) -> Self:
+        """Set the fitted attributes from the outcome of `fit_problem`."""
         self.factors_ = fitted.estimate.scores
         self.loadings_ = fitted.loadings
         self.n_factors_ = self._n_features_out = fitted.estimate.n_factors
@@ -201,8 +204,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         are treated like new ones. The in-sample estimate, which knows the design, is `factors_`.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        return frozen_scores(ArrayMatrix(X), self.mean_, self.loadings_, self.precision_)
+        values = validated_array(self, X, training=False)
+        return frozen_scores(ArrayMatrix(values), self.mean_, self.loadings_, self.precision_)
 
 
 def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Array) -> Array:
@@ -228,14 +231,6 @@ def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Arr
     (scores,) = run_pass(Y, ScoreKernel(Y.shape[0], coefficients, offset=mean))
     out: Array = scores
     return out
-
-
-def _resolve_design(design: Any, y: Any, n_samples: int) -> Design:
-    if design is None:
-        return design_from_target(y) if y is not None else Design.from_arrays(np.empty((n_samples, 0)))
-    if isinstance(design, Design):
-        return design
-    return Design.from_arrays(design)
 
 
 def _precision(fit: RegressionFit) -> Array:

@@ -92,9 +92,7 @@ class CATE(LatentFactorEstimator):
         """Calibration the testing front uses when none is asked for."""
         return "mad" if self.compat == "cate" else None
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         self._check_options()
         if self.compat == "cate":
             analysis = "pc" if self.factor_analysis == "pc" else "ml"
@@ -120,9 +118,7 @@ class CATE(LatentFactorEstimator):
         rss = np.where(problem.constant, 0.0, problem.sums.rss)
         model = principal_components(problem.matrix, problem.spectrum, rss, k, divisor=divisor)
         if self.factor_analysis == "weighted":
-            model = weighted_components(
-                problem.matrix, problem.basis.complement(), problem.basis.q, model, rss
-            )
+            model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
         elif self.factor_analysis == "ml":
             model = random_score_directions(problem, model)
         if not model.converged:

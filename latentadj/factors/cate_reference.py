@@ -51,9 +51,7 @@ def reference_estimate(problem: AdjustmentProblem, k: int, analysis: str, robust
 
 def _factor_model(problem: AdjustmentProblem, k: int, analysis: str) -> FactorModel:
     complement = problem.basis.complement()
-    components = principal_components(
-        problem.matrix, problem.spectrum, problem.sums.rss, k, divisor=problem.df_resid
-    )
+    components = principal_components(problem.matrix, problem.spectrum, problem.sums.rss, k, divisor=problem.df_resid)
     start = unit_scores(problem, components, complement)
     if analysis == "pc":
         return start

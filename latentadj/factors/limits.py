@@ -33,9 +33,7 @@ def capped_by_controls(problem: AdjustmentProblem, n_factors: int, asked: Any) -
     allowed = max(n_controls - 1, 0)
     if n_factors <= allowed:
         return n_factors
-    message = (
-        f"{n_factors} factors need more than {n_factors} negative controls that vary; {n_controls} were given. "
-    )
+    message = f"{n_factors} factors need more than {n_factors} negative controls that vary; {n_controls} were given. "
     if isinstance(asked, int) and not isinstance(asked, bool):
         raise ControlsError(message + "Give more controls or fewer factors.")
     warnings.warn(message + f"Using {allowed} factors.", FactorLimitWarning, stacklevel=2)

@@ -39,7 +39,5 @@ class NoFactors(LatentFactorEstimator):
     def __init__(self, *, model: Any = None, random_state: Any = 0) -> None:
         super().__init__(0, model=model, random_state=random_state)
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         return FactorEstimate(np.empty((problem.n_samples, 0)))

@@ -13,9 +13,7 @@ from latentadj.problem import AdjustmentProblem
 def unit_scores(problem: AdjustmentProblem, model: FactorModel, complement: Array) -> FactorModel:
     """Return orthonormal residual components as unit-variance scores in the complement's coordinates."""
     root = np.sqrt(complement.shape[1])
-    return FactorModel(
-        complement.T @ model.directions * root, model.loadings / root, model.psi, True, model.n_iter
-    )
+    return FactorModel(complement.T @ model.directions * root, model.loadings / root, model.psi, True, model.n_iter)
 
 
 def random_score_directions(problem: AdjustmentProblem, start: FactorModel) -> FactorModel:

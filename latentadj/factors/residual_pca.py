@@ -43,7 +43,5 @@ class ResidualPCA(LatentFactorEstimator):
         valid_for_testing=False,
     )
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         return FactorEstimate(problem.spectrum.vectors[:, :n_factors])

@@ -34,9 +34,7 @@ def linked_factors(
     Refitting on Z then gives ``naive effect - omega a_j`` for every feature (method notes, identity 1).
     """
     usable = np.where(problem.constant, 0.0, model.psi)
-    found = link.estimate(
-        problem.naive_effects, model.loadings, usable, problem.primary_unscaled, problem.controls
-    )
+    found = link.estimate(problem.naive_effects, model.loadings, usable, problem.primary_unscaled, problem.controls)
     scores = model.directions + problem.primary_residual @ found.omega
     return FactorEstimate(
         scores,

@@ -63,9 +63,7 @@ class RUV2(LatentFactorEstimator):
         super().__init__(n_factors, model=model, random_state=random_state)
         self.controls = controls
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
         controls = FeatureSubset(problem.matrix, np.flatnonzero(problem.controls))
         spectrum = residual_spectrum(controls, problem.nuisance_basis)

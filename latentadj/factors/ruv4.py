@@ -71,9 +71,7 @@ class RUV4(LatentFactorEstimator):
         self.controls = controls
         self.compat = compat
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         if self.compat not in (None, "ruv"):
             raise MethodError(f"compat={self.compat!r} is unknown; RUV4 knows None and 'ruv'.")
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)

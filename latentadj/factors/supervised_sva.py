@@ -62,9 +62,7 @@ class SupervisedSVA(LatentFactorEstimator):
         super().__init__(n_factors, model=model, random_state=random_state)
         self.controls = controls
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
         weights = np.zeros(problem.n_features) if problem.controls is None else problem.controls.astype(float)
         weighting = SurrogateWeighting(problem.matrix, problem.basis, problem.n_nuisance, problem.sums)

@@ -78,9 +78,7 @@ class SVA(LatentFactorEstimator):
         self.tol = tol
         self.compat = compat
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         if self.compat not in (None, "sva"):
             raise MethodError(f"compat={self.compat!r} is unknown; SVA knows None and 'sva'.")
         reference = self.compat == "sva"

@@ -74,9 +74,7 @@ class TwoStepSVA(LatentFactorEstimator):
         self.lfdr_cutoff = lfdr_cutoff
         self.compat = compat
 
-    def _estimate_factors(
-        self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator
-    ) -> FactorEstimate:
+    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         if self.compat not in (None, "sva"):
             raise MethodError(f"compat={self.compat!r} is unknown; TwoStepSVA knows None and 'sva'.")
         components = problem.spectrum.vectors[:, :n_factors]
@@ -91,8 +89,7 @@ class TwoStepSVA(LatentFactorEstimator):
             )
         matched = components[:, : len(kept)] if self.compat == "sva" else components[:, kept]
         factors = [
-            _closest_component(problem, members[:, i], component)
-            for i, component in zip(kept, matched.T, strict=True)
+            _closest_component(problem, members[:, i], component) for i, component in zip(kept, matched.T, strict=True)
         ]
         scores = np.column_stack(factors) if factors else np.empty((problem.n_samples, 0))
         return FactorEstimate(scores, details={"members": members[:, kept]})
@@ -108,9 +105,7 @@ class TwoStepSVA(LatentFactorEstimator):
         p = f_upper_p(explained / left * (n - 2), 1.0, float(n - 2))
         p = np.where(problem.constant[:, None], np.nan, p)
         old = self.compat == "sva"
-        rates = [
-            local_fdr(column, pi0=edge_pi0(column), flavor="edge", old_coords=old) for column in p.T
-        ]
+        rates = [local_fdr(column, pi0=edge_pi0(column), flavor="edge", old_coords=old) for column in p.T]
         return np.column_stack(rates) < self.lfdr_cutoff
 
 

@@ -12,9 +12,7 @@ from latentadj.core.regression import DesignBasis, RegressionFit
 class PrimaryModel(Protocol):
     """A model that is fitted to all features with one design."""
 
-    def fit(
-        self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None
-    ) -> RegressionFit:
+    def fit(self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None) -> RegressionFit:
         """Fit the design behind `basis` to every feature.
 
         Parameters

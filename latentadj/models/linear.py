@@ -23,8 +23,6 @@ class LinearModel:
     2.0
     """
 
-    def fit(
-        self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None
-    ) -> RegressionFit:
+    def fit(self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None) -> RegressionFit:
         """Fit every feature; see `PrimaryModel.fit`."""
         return fit_from_sums(basis, sums if sums is not None else design_pass(Y, basis))

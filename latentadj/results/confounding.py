@@ -59,9 +59,7 @@ class ConfoundingTest:
         )
 
 
-def confounding_test(
-    names: tuple[str, ...], primary: Array, nuisance_basis: Array, factors: Array
-) -> ConfoundingTest:
+def confounding_test(names: tuple[str, ...], primary: Array, nuisance_basis: Array, factors: Array) -> ConfoundingTest:
     """Test the association of each primary column with the factors.
 
     Parameters

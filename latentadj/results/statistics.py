@@ -110,9 +110,7 @@ def test_contrasts(
 test_contrasts.__test__ = False  # type: ignore[attr-defined]
 
 
-def test_jointly(
-    fit: RegressionFit, prior: VariancePrior, groups: dict[str, Array]
-) -> JointTests:
+def test_jointly(fit: RegressionFit, prior: VariancePrior, groups: dict[str, Array]) -> JointTests:
     """F tests that all contrasts of a group are zero.
 
     Parameters

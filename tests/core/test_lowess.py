@@ -50,9 +50,7 @@ def test_matches_its_definition_without_interpolation() -> None:
     x = rng.uniform(size=80)
     y = np.cos(5 * x) + 0.3 * rng.standard_t(3, 80)
     # The published program sets weights within 0.1 % of their limits to 0 or 1, the definition does not.
-    np.testing.assert_allclose(
-        lowess(x, y, span=0.5, n_iter=2, delta=0), brute_force(x, y, 0.5, 2), atol=2e-5
-    )
+    np.testing.assert_allclose(lowess(x, y, span=0.5, n_iter=2, delta=0), brute_force(x, y, 0.5, 2), atol=2e-5)
 
 
 def test_reproduces_lines_and_resists_outliers() -> None:

@@ -43,9 +43,7 @@ def test_adjusted_pvalues_equal_r(case, method):
 @pytest.mark.parametrize("method", ["bh", "by"])
 def test_step_up_equals_scipy(method):
     p = np.random.default_rng(1).beta(0.4, 1.0, size=500)
-    np.testing.assert_allclose(
-        adjust_pvalues(p, method), false_discovery_control(p, method=method), rtol=1e-12
-    )
+    np.testing.assert_allclose(adjust_pvalues(p, method), false_discovery_control(p, method=method), rtol=1e-12)
 
 
 def test_holm_rejects_as_the_definition_says():
@@ -105,9 +103,7 @@ def test_pi0_equals_qvalue(case, option):
         pytest.skip("qvalue stops here: no p-value reaches the largest cut-off")
     # 95 cut-offs put knots so close that the linear system of either program keeps about 10 digits
     tolerance = 1e-9 if option == "many" else 1e-11
-    assert pi0_estimate(P_VALUES[case], **LAMBDA_OPTIONS[option]).pi0 == pytest.approx(
-        expected, abs=tolerance
-    )
+    assert pi0_estimate(P_VALUES[case], **LAMBDA_OPTIONS[option]).pi0 == pytest.approx(expected, abs=tolerance)
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "small"])

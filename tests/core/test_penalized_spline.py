@@ -77,9 +77,7 @@ def test_both_evaluations_agree():
     np.testing.assert_allclose(evaluate_sorted(fit, points), evaluate(fit, points), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("n", "knots"), [(49, 49), (50, 50), (200, 100), (512, 119), (800, 140), (4000, 203)]
-)
+@pytest.mark.parametrize(("n", "knots"), [(49, 49), (50, 50), (200, 100), (512, 119), (800, 140), (4000, 203)])
 def test_number_of_knots(n, knots):
     assert n_inner_knots(n) in (
         knots,
@@ -95,9 +93,7 @@ def test_bandwidth_uses_the_smaller_spread():
     assert reference_bandwidth(x) == pytest.approx(0.9 * (high - low) / 1.34 * 400**-0.2, rel=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("x", "spread"), [([0, 1, 1, 1, 1, 1], np.sqrt(1 / 6)), ([-4.0] * 5, 4.0), ([0.0] * 5, 1.0)]
-)
+@pytest.mark.parametrize(("x", "spread"), [([0, 1, 1, 1, 1, 1], np.sqrt(1 / 6)), ([-4.0] * 5, 4.0), ([0.0] * 5, 1.0)])
 def test_bandwidth_without_spread_falls_back(x, spread):
     assert reference_bandwidth(np.array(x, dtype=float)) == pytest.approx(0.9 * spread * len(x) ** -0.2)
 

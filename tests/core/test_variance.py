@@ -140,9 +140,7 @@ def test_robust_root_satisfies_the_moment_equation() -> None:
     low, high = np.log(law.ppf(tails[0])), np.log(law.isf(tails[1]))
 
     def moment(k: int, centre: float) -> float:
-        inner = integrate.quad(
-            lambda z: (z - centre) ** k * law.pdf(np.exp(z)) * np.exp(z), low, high, epsabs=1e-13
-        )[0]
+        inner = integrate.quad(lambda z: (z - centre) ** k * law.pdf(np.exp(z)) * np.exp(z), low, high, epsabs=1e-13)[0]
         return inner + tails[0] * (low - centre) ** k + tails[1] * (high - centre) ** k
 
     z = np.log(s2)

@@ -243,9 +243,7 @@ def test_bad_arguments(tmp_path, frame):
 
 def test_samples_keep_strings(tmp_path):
     path = tmp_path / "samples.tsv"
-    path.write_text(
-        "id\tplate\tage\tsmoker\tarm\tn.visits\n01\t007\t30.5\tTRUE\tNone\t2\n02\t010\tNA\tFALSE\tNA\t3\n"
-    )
+    path.write_text("id\tplate\tage\tsmoker\tarm\tn.visits\n01\t007\t30.5\tTRUE\tNone\t2\n02\t010\tNA\tFALSE\tNA\t3\n")
     table = read_samples(path)
     assert table.index.tolist() == ["01", "02"]
     assert table.columns.tolist() == ["plate", "age", "smoker", "arm", "n.visits"]

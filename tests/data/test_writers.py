@@ -212,9 +212,7 @@ def test_not_writable_directory(tmp_path, monkeypatch):
         pytest.fail("the body must not run")
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere"
-)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the superuser may write anywhere")
 def test_really_not_writable_directory(tmp_path):
     tmp_path.chmod(0o500)
     try:

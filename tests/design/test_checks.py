@@ -159,9 +159,7 @@ class TestDegreesOfFreedom:
         with pytest.raises(DegreesOfFreedomError, match="`g` holds one sample"):
             Design.from_formula("~ g", pd.DataFrame({"g": list("abcd")})).check()
 
-    @pytest.mark.parametrize(
-        ("n", "extra", "low"), [(7, 0, False), (6, 0, True), (40, 30, False), (40, 31, True)]
-    )
+    @pytest.mark.parametrize(("n", "extra", "low"), [(7, 0, False), (6, 0, True), (40, 30, False), (40, 31, True)])
     def test_few_left(self, n, extra, low) -> None:
         """Warns below 5, or below a fifth of the samples: 40 - 2 - 30 = 8 is just enough."""
         rng = np.random.default_rng(5)
@@ -194,9 +192,7 @@ class TestLabelsAsNumbers:
 
     @pytest.mark.parametrize("formula", ["~ x | C(batch)", "~ x | date", "~ x | run_time"])
     def test_labels_and_measurements_pass(self, formula) -> None:
-        table = pd.DataFrame(
-            {"batch": np.arange(60) % 4, "x": np.arange(60) // 30, "date": np.arange(60) % 13}
-        )
+        table = pd.DataFrame({"batch": np.arange(60) % 4, "x": np.arange(60) // 30, "date": np.arange(60) % 13})
         table["run_time"] = table["date"] + 0.5
         assert Design.from_formula(formula, table).check() == ()
 

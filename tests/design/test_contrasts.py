@@ -64,9 +64,7 @@ def test_level_differences_do_not_depend_on_the_coding(bladder, formula, exact) 
     """Any coding gives the same difference of levels; without covariates it is that of the means."""
     y = np.random.default_rng(0).normal(size=57)
     design = Design.from_formula(formula, bladder)
-    estimate = (
-        design.contrast_vector("cancer[Normal] - cancer[Cancer]") @ np.linalg.lstsq(design.matrix, y)[0]
-    )
+    estimate = design.contrast_vector("cancer[Normal] - cancer[Cancer]") @ np.linalg.lstsq(design.matrix, y)[0]
     reference = Design.from_formula("~ cancer" if exact else "~ cancer | dose", bladder)
     weights_of_reference = reference.contrast_vector("cancer[T.Normal] - cancer[T.Cancer]")
     expected = weights_of_reference @ np.linalg.lstsq(reference.matrix, y)[0]
@@ -110,9 +108,7 @@ def test_refused(design, text, message) -> None:
 
 
 def test_message_lists_names(design) -> None:
-    with pytest.raises(
-        FormulaError, match=r"Names: `Intercept`, .*`dose`, `cancer\[T.Cancer\]`.*`cancer\[Biopsy\]`"
-    ):
+    with pytest.raises(FormulaError, match=r"Names: `Intercept`, .*`dose`, `cancer\[T.Cancer\]`.*`cancer\[Biopsy\]`"):
         design.contrast_vector("nothing")
 
 

@@ -215,9 +215,7 @@ class TestArrays:
         assert Design.from_arrays([0, 1, 1, 0], intercept=False).names == ("x",)
 
     def test_ready_frame_with_ones(self) -> None:
-        frame = pd.DataFrame(
-            {"(Intercept)": 1.0, "groupB": [0.0, 1, 1], "age": [3.0, 4, 6]}, index=list("abc")
-        )
+        frame = pd.DataFrame({"(Intercept)": 1.0, "groupB": [0.0, 1, 1], "age": [3.0, 4, 6]}, index=list("abc"))
         design = Design.from_arrays(frame)
         assert design.names == ("(Intercept)", "groupB", "age")
         assert design.roles == ("nuisance", "primary", "primary")
@@ -339,9 +337,7 @@ class TestReplay:
 
     def test_survives_pickling(self, bladder) -> None:
         design = pickle.loads(pickle.dumps(Design.from_formula(self.FORMULA, bladder)))
-        np.testing.assert_allclose(
-            design.replay(bladder.iloc[:3]).matrix, design.matrix[:3], rtol=1e-13, atol=1e-14
-        )
+        np.testing.assert_allclose(design.replay(bladder.iloc[:3]).matrix, design.matrix[:3], rtol=1e-13, atol=1e-14)
         assert not design.matrix.flags.writeable
 
     @pytest.mark.parametrize("formula", ["~ cancer | batch", "~ C(cancer)", "~ dose:cancer"])
@@ -366,9 +362,7 @@ class TestReplay:
 
     def test_out_of_range(self, bladder) -> None:
         design = Design.from_formula("~ dose", bladder)
-        with pytest.warns(
-            CovariateTypeWarning, match=r"`dose` lies outside the training range \[0, 6\] in 1 of 2"
-        ):
+        with pytest.warns(CovariateTypeWarning, match=r"`dose` lies outside the training range \[0, 6\] in 1 of 2"):
             replayed = design.replay(pd.DataFrame({"dose": [3, 9]}))
         np.testing.assert_array_equal(replayed.primary[:, 0], [3.0, 9.0])
 
@@ -405,9 +399,7 @@ class TestText:
         assert "&lt;script&gt;" in text
 
     def test_str(self, bladder) -> None:
-        text = str(
-            Design.from_formula("~ cancer | dose", bladder).augment(np.random.default_rng(1).normal(size=57))
-        )
+        text = str(Design.from_formula("~ cancer | dose", bladder).augment(np.random.default_rng(1).normal(size=57)))
         assert "57 samples, 5 columns, rank 5" in text
         assert "factors: `factor1`" in text
 

@@ -35,9 +35,7 @@ def pack(source: Path, package: str, keep_curve: int = 19) -> None:
         for column in table:
             values = table[column].to_numpy()
             is_curve = column.startswith("curve")
-            arrays[f"{case}__{column}"] = (
-                values[:keep_curve] if is_curve else values[:: row_step(len(values))]
-            )
+            arrays[f"{case}__{column}"] = values[:keep_curve] if is_curve else values[:: row_step(len(values))]
     np.savez_compressed(FOLDER / package / "reference.npz", **arrays)
 
 

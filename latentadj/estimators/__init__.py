@@ -1,0 +1,6 @@
+"""scikit-learn fronts: tests (`AdjustedRegression`) and adjusted data (`LatentAdjuster`)."""
+
+from latentadj.estimators.adjuster import LatentAdjuster
+from latentadj.estimators.regression import AdjustedRegression
+
+__all__ = ["AdjustedRegression", "LatentAdjuster"]

@@ -1,0 +1,198 @@
+"""From a matrix and a design to a result: the stages in order."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from latentadj.calibration import Calibration
+from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.regression import RegressionFit
+from latentadj.design import Design
+from latentadj.estimators.checks import check_data, check_result
+from latentadj.exceptions import InvalidForTestingError, LatentAdjWarning
+from latentadj.factors import FittedFactors, LatentFactorEstimator
+from latentadj.inference import Inference
+from latentadj.problem import AdjustmentProblem
+from latentadj.refit import augmented_design
+from latentadj.results import AdjustmentResult, TestStatistics, confounding_test, test_contrasts
+from latentadj.validation import require_finite
+
+
+@dataclass(frozen=True)
+class Study:
+    """Aligned input of one study.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+    design : Design
+    sample_ids : tuple of str
+    feature_ids : ndarray of str
+    sample_data : pandas.DataFrame or None
+    controls : ndarray of bool or None
+    """
+
+    values: NDArray[Any]
+    design: Design
+    sample_ids: tuple[str, ...]
+    feature_ids: NDArray[np.object_]
+    sample_data: pd.DataFrame | None = None
+    controls: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a study is to be analysed.
+
+    Attributes
+    ----------
+    estimator : LatentFactorEstimator
+    inference : Inference
+    calibration : Calibration or None
+    allow_invalid : bool
+        Test with a method that does not remove confounding.
+    reason : str
+        Why this method.
+    options : mapping
+        Kept in the manifest.
+    """
+
+    estimator: LatentFactorEstimator
+    inference: Inference
+    calibration: Calibration | None = None
+    allow_invalid: bool = False
+    reason: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def analyse(study: Study, plan: Plan) -> AdjustmentResult:
+    """Run all stages and keep every warning in the result.
+
+    Parameters
+    ----------
+    study : Study
+    plan : Plan
+
+    Returns
+    -------
+    AdjustmentResult
+
+    Raises
+    ------
+    InvalidForTestingError
+        The method cannot remove confounding and `Plan.allow_invalid` is not set.
+    """
+    _refuse_invalid(plan)
+    kept: list[str] = []
+    with _collected(kept):
+        study.design.check()
+        problem = _problem(study, plan.estimator)
+        require_finite(problem, study.values, study.sample_ids, study.feature_ids)
+        check_data(problem, study.feature_ids)
+        result = _result(study, plan, problem, plan.estimator.fit_problem(problem))
+        check_result(result)
+    return replace(result, warnings=tuple(dict.fromkeys(kept)))
+
+
+def _refuse_invalid(plan: Plan) -> None:
+    info = plan.estimator.method_info
+    if not info.valid_for_testing and not plan.allow_invalid:
+        raise InvalidForTestingError(
+            f"{info.title} does not remove confounding: its factors are orthogonal to the design, so every "
+            "estimate stays as it was and only looks more certain. Use method='cate' (or 'ruv4' with negative "
+            "controls, 'sva'); to test with it all the same, pass allow_invalid=True."
+        )
+
+
+@contextmanager
+def _collected(kept: list[str]) -> Iterator[None]:
+    """Record latentadj's warnings as text, and issue every warning again for the caller."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for warning in caught:
+        if issubclass(warning.category, LatentAdjWarning):
+            kept.append(f"{warning.category.__name__}: {warning.message}")
+        warnings.warn(str(warning.message), warning.category, stacklevel=4)
+
+
+def _problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
+    problem = estimator.make_problem(ArrayMatrix(study.values), study.design, study.feature_ids)
+    return problem if problem.controls is not None else replace(problem, controls=study.controls)
+
+
+def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: FittedFactors) -> AdjustmentResult:
+    estimate, info = fitted.estimate, plan.estimator.method_info
+    full_design = augmented_design(problem, estimate.scores) if estimate.n_factors else study.design
+    tests = primary_tests(fitted.fit, problem, plan.inference)
+    same = fitted.fit is problem.fit
+    unadjusted = tests if same else primary_tests(problem.fit, problem, plan.inference)
+    return AdjustmentResult(
+        method=info.name,
+        method_title=info.title,
+        assumption=info.identified_by,
+        reason=plan.reason,
+        valid_for_testing=info.valid_for_testing,
+        design=study.design,
+        full_design=full_design,
+        feature_ids=study.feature_ids,
+        sample_ids=study.sample_ids,
+        sample_data=study.sample_data,
+        controls=problem.controls,
+        num_factors=fitted.number,
+        estimate=estimate,
+        fit=fitted.fit,
+        unadjusted_fit=problem.fit,
+        tests=tests if plan.calibration is None else plan.calibration.calibrate(tests),
+        uncalibrated_tests=tests,
+        unadjusted_tests=unadjusted,
+        confounding=confounding_test(
+            study.design.primary_names, study.design.primary, problem.nuisance_basis.q, estimate.scores
+        ),
+        manifest=_manifest(study, plan, problem),
+        matrix=problem.matrix,
+    )
+
+
+def primary_tests(fit: RegressionFit, problem: AdjustmentProblem, inference: Inference) -> TestStatistics:
+    """Test every primary column of a fit."""
+    contrasts = np.eye(fit.coef.shape[1])[:, problem.primary_columns]
+    return test_contrasts(fit, inference.variances(fit), contrasts, problem.design.primary_names)
+
+
+def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str, Any]:
+    packages = ("latentadj", "numpy", "scipy", "scikit-learn", "pandas", "formulaic")
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in packages},
+        "method": plan.estimator.method_info.name,
+        "estimator": repr(plan.estimator),
+        "inference": repr(plan.inference),
+        "calibration": repr(plan.calibration),
+        "options": dict(plan.options),
+        "formula": study.design.formula,
+        "design_columns": list(study.design.names),
+        "n_samples": problem.n_samples,
+        "n_features": problem.n_features,
+        "dtype": str(study.values.dtype),
+        "data_fingerprint": _fingerprint(problem),
+    }
+
+
+def _fingerprint(problem: AdjustmentProblem) -> str:
+    """Hash of every feature's mean and sum of squares, to nine digits: tells data sets apart at no cost."""
+    rounded = np.array([problem.sums.mean, problem.sums.tss], dtype=np.float32)
+    return hashlib.blake2b(rounded.tobytes(), digest_size=12).hexdigest()

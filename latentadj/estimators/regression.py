@@ -1,0 +1,171 @@
+"""The testing front as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+
+from latentadj.calibration import resolve_calibration
+from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
+from latentadj.design import Design, design_from_target
+from latentadj.estimators.pipeline import Plan, Study, analyse
+from latentadj.exceptions import FormulaError
+from latentadj.factors import CATE
+from latentadj.inference import resolve_inference
+from latentadj.validation import validated_array
+
+
+class AdjustedRegression(BaseEstimator):
+    """Regression of every feature on the same design, adjusted for estimated hidden factors.
+
+    Parameters
+    ----------
+    factors : LatentFactorEstimator or None, default=None
+        Method for the hidden factors; ``CATE()`` by default.
+    formula : str, list, DataFrame, array, Design or None, default=None
+        ``"~ primary | nuisance"`` or anything else a `Design` is made from. Without it the `y` of `fit` is the
+        primary variable.
+    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
+    calibration : {None, "none", "mad"} or Calibration, default=None
+        None means what the method asks for, which is nothing except for ``CATE(compat="cate")``.
+    controls : array-like or None, default=None
+        Negative controls; used by methods that need them and to check the result.
+    allow_invalid : bool, default=False
+        Allow tests with a method that does not remove confounding.
+    orientation : {"samples", "features"}, default="samples"
+        What the rows of X are.
+    layer : str or None, default=None
+        Layer of an AnnData object.
+
+    Attributes
+    ----------
+    result_ : AdjustmentResult
+    factors_ : LatentFactorEstimator
+        The method as it was used (a clone).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"disease": ["case", "ctrl"] * 15})
+    >>> X = rng.normal(size=(30, 200))
+    >>> AdjustedRegression(CATE(n_factors=1), formula="~ disease").fit(X, sample_data=table).result_.n_factors
+    1
+    """
+
+    def __init__(
+        self,
+        factors: Any = None,
+        *,
+        formula: Any = None,
+        inference: Any = "moderated",
+        calibration: Any = None,
+        controls: Any = None,
+        allow_invalid: bool = False,
+        orientation: str = "samples",
+        layer: str | None = None,
+    ) -> None:
+        self.factors = factors
+        self.formula = formula
+        self.inference = inference
+        self.calibration = calibration
+        self.controls = controls
+        self.allow_invalid = allow_invalid
+        self.orientation = orientation
+        self.layer = layer
+
+    def fit(self, X: Any, y: Any = None, *, sample_data: pd.DataFrame | None = None) -> Self:
+        """Estimate the factors, refit and test every feature.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or AnnData of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), optional
+            Primary variable when there is no formula.
+        sample_data : pandas.DataFrame, optional
+            Sample table, aligned to X by ID.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        LatentAdjError
+            See `latentadj.adjust`.
+        """
+        self.result_ = analyse(self._study(X, y, sample_data), self._plan("Chosen by the user."))
+        return self
+
+    def fit_with_reason(self, X: Any, sample_data: pd.DataFrame | None, reason: str) -> Self:
+        """Fit as `fit` does, and keep in the result why this method was chosen."""
+        self.result_ = analyse(self._study(X, None, sample_data), self._plan(reason))
+        return self
+
+    def _plan(self, reason: str) -> Plan:
+        self.factors_ = CATE() if self.factors is None else clone(self.factors)
+        calibration = self.calibration
+        if calibration is None:
+            calibration = getattr(self.factors_, "default_calibration", None)
+        return Plan(
+            estimator=self.factors_,
+            inference=resolve_inference(self.inference),
+            calibration=resolve_calibration(calibration),
+            allow_invalid=self.allow_invalid,
+            reason=reason,
+            options={"allow_invalid": self.allow_invalid, "orientation": self.orientation},
+        )
+
+    def _study(self, X: Any, y: Any, sample_data: pd.DataFrame | None) -> Study:
+        labelled = as_labelled_matrix(_checked(X), orientation=self.orientation, layer=self.layer)
+        values = validated_array(self, labelled.values, training=True)
+        if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
+            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        table, ids = _aligned(labelled, sample_data, self.orientation)
+        design = self._design(y, table, values.shape[0])
+        names = labelled.feature_ids
+        if names is None:
+            names = np.array([f"feature{i + 1}" for i in range(values.shape[1])], dtype=object)
+        controls = self.controls
+        mask = None if controls is None else resolve_controls(controls, names, values.shape[1])
+        return Study(values, design, ids, np.asarray(names, dtype=object), table, mask)
+
+    def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:
+        if self.formula is not None:
+            if isinstance(self.formula, str) and table is None:
+                raise FormulaError(
+                    f"The formula {self.formula!r} names columns of a sample table, but there is none. Pass "
+                    "sample_data=, or give the design as arrays."
+                )
+            return Design.resolve(self.formula, table)
+        return design_from_target(y, n_samples=n_samples)
+
+
+def _checked(X: Any) -> Any:
+    """Lists become arrays here, so that their errors are scikit-learn's."""
+    return np.asarray(X) if isinstance(X, list) else X
+
+
+def _aligned(
+    labelled: LabelledMatrix, sample_data: pd.DataFrame | None, orientation: str
+) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+    """Return the sample table in the order of the matrix, and the sample IDs."""
+    n_samples, n_features = labelled.values.shape
+    table = labelled.sample_data if sample_data is None else sample_data
+    if table is None:
+        ids = labelled.sample_ids or tuple(f"sample{i + 1}" for i in range(n_samples))
+        return None, ids
+    table, report = align_samples(
+        labelled.sample_ids,
+        table,
+        n_samples,
+        feature_ids=labelled.feature_ids,
+        n_features=n_features,
+        orientation=orientation,
+    )
+    for note in report.notes:
+        warnings.warn(note, stacklevel=4)
+    return table, labelled.sample_ids or tuple(str(i) for i in table.index)

@@ -1,0 +1,30 @@
+"""What the stages and the fronts return: frozen dataclasses."""
+
+from latentadj.results.adjustment import AdjustmentResult
+from latentadj.results.confounding import ConfoundingTest, confounding_test
+from latentadj.results.factors import (
+    FactorEstimate,
+    LinkEstimate,
+    NumFactorsResult,
+    RuleAnswer,
+    Subtraction,
+)
+from latentadj.results.statistics import JointTests, TestStatistics, test_contrasts, test_jointly
+from latentadj.results.storage import load_result, save_result
+
+__all__ = [
+    "AdjustmentResult",
+    "ConfoundingTest",
+    "FactorEstimate",
+    "JointTests",
+    "LinkEstimate",
+    "NumFactorsResult",
+    "RuleAnswer",
+    "Subtraction",
+    "TestStatistics",
+    "confounding_test",
+    "load_result",
+    "save_result",
+    "test_contrasts",
+    "test_jointly",
+]

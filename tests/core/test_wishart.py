@@ -1,0 +1,90 @@
+"""The Wishart form of the permutation null, held against exact permutation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.permutation import permuted_eigenvalues
+from latentadj.core.regression import design_basis, design_pass
+from latentadj.core.wishart import permuted_gram, size_classes, wishart_eigenvalues, wishart_factor
+
+DRAWS = 200
+
+
+def both_nulls(X, seed=0):
+    """Shares under exact permutation and under the approximation, each (DRAWS, df)."""
+    n = X.shape[0]
+    basis = design_basis(np.column_stack([np.ones(n), np.arange(n) % 2.0, np.linspace(0, 1, n)]))
+    Y = ArrayMatrix(X)
+    exact = permuted_eigenvalues(Y, basis, DRAWS, np.random.default_rng(seed))
+    rss = design_pass(Y, basis).rss
+    approximate = wishart_eigenvalues(rss, n, n - basis.rank, DRAWS, np.random.default_rng(seed))
+    return tuple(e / e.sum(axis=1, keepdims=True) for e in (exact, approximate))
+
+
+def study(kind: str) -> np.ndarray:
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(40, 2000))
+    if kind == "unequal":
+        X *= np.exp(1.5 * rng.normal(size=2000))
+    elif kind == "dominated":
+        X[:, :3] *= 200
+    elif kind == "t":
+        X = rng.standard_t(5, size=(40, 2000))
+    elif kind == "few features":
+        X = X[:, :30]
+    return X
+
+
+@pytest.mark.parametrize("kind", ["equal", "unequal", "dominated", "t", "few features"])
+def test_null_shares_agree_with_permutation(kind):
+    """Means of the leading shares within 1.5%, spreads of the top one within a third (200 draws: 5% error)."""
+    exact, approximate = both_nulls(study(kind))
+    lead = slice(0, 5)
+    assert np.allclose(approximate.mean(axis=0)[lead], exact.mean(axis=0)[lead], rtol=0.015, atol=0)
+    ratio = approximate[:, 0].std() / exact[:, 0].std()
+    assert 0.67 < ratio < 1.5
+
+
+def test_one_wishart_would_be_wrong_for_unequal_features():
+    """Classes matter: a single class misses the top share by more than the tolerance above."""
+    X = study("unequal")
+    exact, _ = both_nulls(X)
+    basis = design_basis(np.column_stack([np.ones(40), np.arange(40) % 2.0, np.linspace(0, 1, 40)]))
+    rss = np.sort(design_pass(ArrayMatrix(X), basis).rss)[::-1]
+    rng = np.random.default_rng(0)
+    single = [np.linalg.eigvalsh(permuted_gram(rss, 39, 37, rng)) for _ in range(50)]
+    top = np.mean([e[-1] / e.sum() for e in single])
+    assert abs(top / exact[:, 0].mean() - 1) > 0.015
+
+
+def test_wishart_factor_moments():
+    """Mean nu on the diagonal, variance nu off it; 5 standard errors over 4000 draws."""
+    rng, nu = np.random.default_rng(0), 9.5
+    draws = np.array([a @ a.T for a in (wishart_factor(nu, 4, rng) for _ in range(4000))])
+    assert np.allclose(draws.mean(axis=0), nu * np.eye(4), atol=5 * np.sqrt(2 * nu / 4000))
+    assert abs(draws[:, 0, 1].var() - nu) < 5 * nu * np.sqrt(4 / 4000)
+
+
+def test_classes_cover_every_positive_feature_once():
+    rss = np.concatenate([[0.0, 0.0, 1e4], np.random.default_rng(0).gamma(2.0, size=500)])
+    classes = size_classes(rss, 12)
+    assert np.array_equal(np.concatenate(classes), np.sort(rss[rss > 0])[::-1])
+    assert len(classes) <= 12
+    assert classes[0].tolist() == [1e4]
+
+
+def test_no_variation_gives_zeros():
+    assert np.array_equal(
+        wishart_eigenvalues(np.zeros(10), 8, 6, 2, np.random.default_rng(0)), np.zeros((2, 6))
+    )
+
+
+def test_long_tail_behind_a_few_large_features_needs_no_long_vectors():
+    """A class whose degrees of freedom are few although it is long is split, and its trace stays right."""
+    squares = np.sort(np.concatenate([np.full(3, 1e6), np.full(50_000, 1e-3)]))[::-1]
+    gram = permuted_gram(squares, 19, 18, np.random.default_rng(0))
+    assert np.trace(gram) == pytest.approx(squares.sum() * 18 / 19, rel=0.2)
+    assert np.linalg.eigvalsh(gram)[0] > 1e-3 * 50_000 / 19 / 2
