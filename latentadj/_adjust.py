@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from latentadj.data.adapters import Orientation
 from latentadj.estimators import AdjustedRegression
 from latentadj.exceptions import MethodError
 from latentadj.factors import CATE, METHODS, RUV4, LatentFactorEstimator
@@ -27,7 +28,7 @@ def adjust(
     inference: Any = "moderated",
     calibration: Any = None,
     random_state: Any = 0,
-    orientation: str = "samples",
+    orientation: Orientation = "samples",
     layer: str | None = None,
     allow_invalid: bool = False,
     **method_options: Any,

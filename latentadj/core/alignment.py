@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import svd
 from scipy.optimize import linear_sum_assignment
 
@@ -84,10 +85,11 @@ def subspace_distance(a: Array, b: Array) -> float:
     qa, qb = _orthonormal(a, centre=False), _orthonormal(b, centre=False)
     if qa.shape[1] == 0:
         return 0.0 if qb.shape[1] == 0 else 1.0
-    return float(min(1.0, np.linalg.norm(qb - qa @ (qa.T @ qb), ord=2)))
+    singular = svd(qb - qa @ (qa.T @ qb), compute_uv=False)
+    return float(min(1.0, singular[0]))
 
 
-def align_factors(factors: Array, reference: Array) -> tuple[Array, Array]:
+def align_factors(factors: Array, reference: Array) -> tuple[NDArray[np.intp], Array]:
     """Match factors one to one to a reference by absolute correlation and give them its signs.
 
     Parameters
@@ -112,7 +114,7 @@ def align_factors(factors: Array, reference: Array) -> tuple[Array, Array]:
     scale = np.outer(np.linalg.norm(b, axis=0), np.linalg.norm(a, axis=0))
     correlations = np.divide(b.T @ a, scale, out=np.zeros_like(scale), where=scale > 0)
     rows, columns = linear_sum_assignment(-np.abs(correlations))
-    return columns, np.where(correlations[rows, columns] < 0, -1.0, 1.0)
+    return np.asarray(columns, dtype=np.intp), np.where(correlations[rows, columns] < 0, -1.0, 1.0)
 
 
 def _orthonormal(columns: Array, centre: bool) -> Array:

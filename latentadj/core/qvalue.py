@@ -65,7 +65,8 @@ def _scaled_system(lambdas: tuple[float, ...]) -> SplineSystem:
 
 
 def _scaled(lambdas: FloatArray) -> FloatArray:
-    return (lambdas - lambdas[0]) / (lambdas[-1] - lambdas[0])
+    scaled: FloatArray = (lambdas - lambdas[0]) / (lambdas[-1] - lambdas[0])
+    return scaled
 
 
 def _smooth_curve(lambdas: FloatArray, curve: FloatArray) -> FloatArray:

@@ -60,12 +60,13 @@ class DesignBasis:
     @property
     def r_inverse(self) -> Array:
         """Inverse of ``r``, shape (rank, rank)."""
-        inverse: Array = solve_triangular(self.r, np.eye(self.rank)) if self.rank else np.empty((0, 0))
-        return inverse
+        return np.asarray(solve_triangular(self.r, np.eye(self.rank)) if self.rank else np.empty((0, 0)))
 
     def complement(self) -> Array:
         """Orthonormal basis ``(n_samples, n_samples - rank)`` of what the design leaves."""
-        full: Array = qr(self.q, mode="full")[0] if self.rank else np.eye(self.n_samples)
+        if self.rank == 0:
+            return np.eye(self.n_samples)
+        full = np.asarray(qr(self.q, mode="full")[0], dtype=np.float64)
         return full[:, self.rank :]
 
     def project_out(self, columns: Array) -> Array:
@@ -98,7 +99,7 @@ def design_basis(design: Array) -> DesignBasis:
     """
     kept = list(range(design.shape[1]))
     while kept:
-        q, r = qr(design[:, kept], mode="economic")
+        q, r = (np.asarray(part, dtype=np.float64) for part in qr(design[:, kept], mode="economic"))
         lengths = np.linalg.norm(design[:, kept], axis=0)
         outside = np.zeros(len(kept))
         diagonal = np.abs(np.diag(r))
@@ -220,7 +221,7 @@ def design_pass(Y: FeatureMatrix, basis: DesignBasis) -> RegressionSums:
     -------
     RegressionSums
     """
-    (sums,) = run_pass(Y, RegressionKernel(basis.q, Y.shape[1], centred=basis.spans_constant))
+    sums: RegressionSums = run_pass(Y, RegressionKernel(basis.q, Y.shape[1], centred=basis.spans_constant))[0]
     return sums
 
 

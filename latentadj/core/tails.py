@@ -39,7 +39,7 @@ _TABLE_BITS = 7  # 2**7 intervals per doubling of 1 + s
 _TABLE_ENDS = 2.0 ** np.arange(4, 11) - 1.0  # where a table may end on the scale s
 _PROBIT_INTERVALS = 2048  # about how many intervals a probit table has
 _FAR_TAIL = 1e-200  # below, p comes from the continued fraction: fdtrc starts to lose digits at 1e-250
-_FRACTION_TERMS = 40
+_FRACTION_TERMS = 10  # so far out six give every digit, whatever the degrees of freedom
 _NODES = np.cos(np.pi * (np.arange(6) + 0.5) / 6)  # Chebyshev nodes of degree 5 on [-1, 1]
 _NODES_TO_COEF = np.linalg.inv(np.vander(_NODES, increasing=True))
 

@@ -145,9 +145,8 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
         return X.drop(columns=list(self.covariates)), X[list(self.covariates)]
 
     def _register_columns(self, X: Any, features: Any) -> None:
-        self._n_values = self.n_features_in_
         if features is not X:
-            self.n_features_in_ = X.shape[1]
+            self.n_features_in_: int = X.shape[1]
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
 
     def _validated(self, features: Any) -> NDArray[Any]:

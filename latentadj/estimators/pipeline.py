@@ -99,7 +99,7 @@ def analyse(study: Study, plan: Plan) -> AdjustmentResult:
     with _collected(kept):
         study.design.check()
         problem = _problem(study, plan.estimator)
-        require_finite(problem, study.values, study.sample_ids, study.feature_ids)
+        require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
         check_data(problem, study.feature_ids)
         result = _result(study, plan, problem, plan.estimator.fit_problem(problem))
         check_result(result)

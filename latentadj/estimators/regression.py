@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 
 from latentadj.calibration import resolve_calibration
 from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
+from latentadj.data.adapters import Orientation
 from latentadj.design import Design, design_from_target
 from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
@@ -65,7 +66,7 @@ class AdjustedRegression(BaseEstimator):
         calibration: Any = None,
         controls: Any = None,
         allow_invalid: bool = False,
-        orientation: str = "samples",
+        orientation: Orientation = "samples",
         layer: str | None = None,
     ) -> None:
         self.factors = factors
@@ -130,7 +131,7 @@ class AdjustedRegression(BaseEstimator):
         if names is None:
             names = np.array([f"feature{i + 1}" for i in range(values.shape[1])], dtype=object)
         controls = self.controls
-        mask = None if controls is None else resolve_controls(controls, names, values.shape[1])
+        mask = None if controls is None else resolve_controls(controls, list(names), values.shape[1])
         return Study(values, design, ids, np.asarray(names, dtype=object), table, mask)
 
     def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:
@@ -162,7 +163,7 @@ def _aligned(
         labelled.sample_ids,
         table,
         n_samples,
-        feature_ids=labelled.feature_ids,
+        feature_ids=None if labelled.feature_ids is None else list(labelled.feature_ids),
         n_features=n_features,
         orientation=orientation,
     )

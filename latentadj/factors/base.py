@@ -143,7 +143,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     ) -> AdjustmentProblem:
         """Bind data and design to this method's controls and model."""
         controls = getattr(self, "controls", None)
-        mask = None if controls is None else resolve_controls(controls, feature_names, matrix.shape[1])
+        ids = None if feature_names is None else list(feature_names)
+        mask = None if controls is None else resolve_controls(controls, ids, matrix.shape[1])
         options = {} if self.model is None else {"model": self.model}
         return AdjustmentProblem(matrix, design, mask, **options)
 

@@ -65,6 +65,6 @@ class RUV2(LatentFactorEstimator):
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
-        controls = FeatureSubset(problem.matrix, np.flatnonzero(problem.controls))
+        controls = FeatureSubset(problem.matrix, np.flatnonzero(np.asarray(problem.controls)))
         spectrum = residual_spectrum(controls, problem.nuisance_basis)
         return FactorEstimate(spectrum.vectors[:, :n_factors])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from latentadj.exceptions import MethodError
@@ -9,7 +10,7 @@ from latentadj.inference.base import Inference
 from latentadj.inference.moderated import ModeratedT
 from latentadj.inference.ordinary import OrdinaryT
 
-_BY_NAME = {
+_BY_NAME: dict[str, Callable[[], Inference]] = {
     "moderated": ModeratedT,
     "moderated_trend": lambda: ModeratedT(trend=True),
     "moderated_robust": lambda: ModeratedT(robust=True),
@@ -36,9 +37,9 @@ def resolve_inference(inference: Any) -> Inference:
     if isinstance(inference, str):
         if inference not in _BY_NAME:
             raise MethodError(f"inference={inference!r} is unknown; choose one of {', '.join(_BY_NAME)}.")
-        found: Inference = _BY_NAME[inference]()
-        return found
-    return inference
+        return _BY_NAME[inference]()
+    found: Inference = inference
+    return found
 
 
 __all__ = ["Inference", "ModeratedT", "OrdinaryT", "resolve_inference"]

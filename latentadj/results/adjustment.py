@@ -240,7 +240,8 @@ class AdjustmentResult:
         """Write a self-contained HTML report and return its path."""
         from latentadj.report import write_report
 
-        return write_report(self, path)
+        written: Path = write_report(self, path)
+        return written
 
     def save(self, directory: str | Path) -> Path:
         """Write the result to a directory, without pickle; `latentadj.load_result` reads it.

@@ -37,8 +37,8 @@ def html_card(result: AdjustmentResult) -> str:
     notes = "".join(f"<li>{html.escape(text)}</li>" for text in result.warnings)
     notes = f"<p>Warnings</p><ul>{notes}</ul>" if notes else ""
     confounding = _table(result.confounding.table().reset_index())
-    top = result.top(5)
-    top = _table(top[[name for name in _TOP if name in top and top[name].notna().any()]])
+    best = result.top(5)
+    top = _table(best[[name for name in _TOP if name in best and best[name].notna().any()]])
     return f"<div><table>{rows}</table><p>Confounding</p>{confounding}<p>Top features</p>{top}{notes}</div>"
 
 

@@ -167,7 +167,8 @@ def _log_odds(tests: TestStatistics, fit: RegressionFit) -> Array:
     """Log-odds of a true effect, ``(n_features, T)``; unscaled deviations include the link's error."""
     with np.errstate(invalid="ignore", divide="ignore"):
         unscaled = tests.std_error / np.sqrt(tests.prior.s2_post)[:, None]
-    return log_odds(tests.estimate / tests.std_error, unscaled, tests.df, tests.prior.s2_prior)
+    odds: Array = log_odds(tests.estimate / tests.std_error, unscaled, tests.df, tests.prior.s2_prior)
+    return odds
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
