@@ -88,7 +88,6 @@ class RegressionKernel:
         self.basis = basis
         self.centred = centred
         self._directions = np.column_stack([basis, np.full(n_samples, 1.0 / n_samples)])
-        self._directions_t = np.ascontiguousarray(self._directions.T)
         self.effects = np.empty((n_features, rank))
         self.rss = np.empty(n_features)
         self.tss = np.empty(n_features)
@@ -120,7 +119,7 @@ class RegressionKernel:
         if abs(block.strides[0]) < abs(block.strides[1]):
             coordinates: Array = block.T @ self._directions
         else:
-            coordinates = (self._directions_t @ block).T
+            coordinates = (self._directions.T @ block).T
         return coordinates
 
     def _careful(self, block: Array, mean: Array) -> tuple[Array, Array, Array]:

@@ -55,8 +55,8 @@ def log_odds(
 
     Notes
     -----
-    Section 6.3 and the equation of B in section 5.2 of [1]_. With u the unscaled deviation, v0 the variance of
-    true effects over the residual variance, and :math:`r = 1 + v_0 / u^2`,
+    Posterior odds (section 5) and the variance of effects (section 6.3) of [1]_. With u the unscaled
+    deviation, v0 the variance of true effects over the residual variance, and :math:`r = 1 + v_0 / u^2`,
 
     .. math:: B = \log\frac{\pi}{1-\pi} - \frac{\log r}{2}
               - \frac{1+d}{2} \log\Bigl(1 - (1 - 1/r)\frac{t^2}{t^2 + d}\Bigr),
@@ -77,7 +77,7 @@ def log_odds(
     --------
     >>> t = np.r_[np.linspace(-2, 2, 99), 8.0][:, None]
     >>> log_odds(t, [0.5], 20, 1.0)[[0, 49, 99], 0].round(2)
-    array([-3.99, -5.93, 11.1 ])
+    array([-4.8 , -6.68,  7.88])
     """
     statistics, unscaled, freedom = _checked(t, stdev_unscaled, df)
     _check_options(proportion, limits)
@@ -121,7 +121,7 @@ def _effect_variance(
     rank = (np.arange(1, n_top + 1) - 0.5) / m
     p_effect = (rank - (1.0 - share) * p_null) / share
     quantile = np.asarray(t_isf(np.clip(p_effect, 0.0, 1.0) / 2.0, common))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         implied = u2[known][top] * (np.square(size[top] / quantile) - 1.0)
     v0 = np.where(p_effect > p_null, implied, 0.0)
     return float(np.clip(v0, *bounds).mean())
@@ -178,4 +178,6 @@ def _check_options(proportion: float, limits: tuple[float, float]) -> None:
             f"proportion is {proportion!r}; it must lie between 0 and 1 (0.01 is the usual value)."
         )
     if len(limits) != 2 or not 0.0 <= limits[0] <= limits[1]:
-        raise InputError(f"limits are {limits!r}; give the smallest and the largest deviation, such as (0.1, 4).")
+        raise InputError(
+            f"limits are {limits!r}; give the smallest and the largest deviation, such as (0.1, 4)."
+        )

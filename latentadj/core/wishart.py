@@ -14,6 +14,8 @@ from latentadj.core.matrix import Array
 
 #: Features are put into at most this many classes of similar size, each with its own Wishart matrix.
 MAX_CLASSES = 12
+#: A new class begins only where sums of squares have fallen by this factor.
+SIMILAR = 1.25
 
 
 def wishart_factor(df: float, dimension: int, rng: np.random.Generator) -> Array:
@@ -59,7 +61,8 @@ def size_classes(squares: Array, max_classes: int = MAX_CLASSES) -> list[Array]:
     Returns
     -------
     list of ndarray
-        From the largest features to the smallest; a feature that dominates is in a class of its own.
+        From the largest features to the smallest; a feature that dominates is in a class of its own, and
+        features of similar size are together.
 
     Examples
     --------
@@ -72,7 +75,11 @@ def size_classes(squares: Array, max_classes: int = MAX_CLASSES) -> list[Array]:
     share = (ordered / ordered[0]) ** 2
     middle = np.cumsum(share) - share / 2
     number = np.floor(max_classes * middle / share.sum()).astype(int)
-    return np.split(ordered, np.flatnonzero(np.diff(number)) + 1)
+    starts = [0]
+    for start in np.flatnonzero(np.diff(number)) + 1:
+        if ordered[start] * SIMILAR < ordered[starts[-1]]:
+            starts.append(int(start))
+    return np.split(ordered, starts[1:])
 
 
 def permuted_gram(squares: Array, n_directions: int, df_resid: int, rng: np.random.Generator) -> Array:

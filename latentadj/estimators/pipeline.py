@@ -39,7 +39,8 @@ class Study:
     values : ndarray of shape (n_samples, n_features)
     design : Design
     sample_ids : tuple of str
-    feature_ids : ndarray of str
+    feature_ids : ndarray of shape (n_features,)
+        Names, or positions where the data have no names.
     sample_data : pandas.DataFrame or None
     controls : ndarray of bool or None
     """
@@ -47,7 +48,7 @@ class Study:
     values: NDArray[Any]
     design: Design
     sample_ids: tuple[str, ...]
-    feature_ids: NDArray[np.object_]
+    feature_ids: NDArray[Any]
     sample_data: pd.DataFrame | None = None
     controls: NDArray[np.bool_] | None = None
 

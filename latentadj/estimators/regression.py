@@ -127,12 +127,11 @@ class AdjustedRegression(BaseEstimator):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         table, ids = _aligned(labelled, sample_data, self.orientation)
         design = self._design(y, table, values.shape[0])
-        names = labelled.feature_ids
-        if names is None:
-            names = np.array([f"feature{i + 1}" for i in range(values.shape[1])], dtype=object)
+        known = None if labelled.feature_ids is None else list(labelled.feature_ids)
+        names = np.arange(values.shape[1]) if known is None else np.asarray(known, dtype=object)
         controls = self.controls
-        mask = None if controls is None else resolve_controls(controls, list(names), values.shape[1])
-        return Study(values, design, ids, np.asarray(names, dtype=object), table, mask)
+        mask = None if controls is None else resolve_controls(controls, known, values.shape[1])
+        return Study(values, design, ids, names, table, mask)
 
     def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:
         if self.formula is not None:

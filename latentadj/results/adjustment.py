@@ -41,7 +41,8 @@ class AdjustmentResult:
         The study's design without factors.
     full_design : Design
         The design with the factors in it.
-    feature_ids : ndarray of str, shape (n_features,)
+    feature_ids : ndarray of shape (n_features,)
+        Names, or positions (integers) where the data have no names.
     sample_ids : tuple of str, length n_samples
     sample_data : pandas.DataFrame or None
         Aligned sample table, a row per sample.
@@ -70,7 +71,7 @@ class AdjustmentResult:
     valid_for_testing: bool
     design: Design
     full_design: Design
-    feature_ids: NDArray[np.object_]
+    feature_ids: NDArray[Any]
     sample_ids: tuple[str, ...]
     sample_data: pd.DataFrame | None
     controls: NDArray[np.bool_] | None

@@ -52,7 +52,7 @@ def adjusted_columns(p_value: Array, method: str) -> Array:
 
 
 def tidy_table(
-    features: NDArray[np.object_],
+    features: NDArray[Any],
     fit: RegressionFit,
     tests: TestStatistics,
     unadjusted: TestStatistics,
@@ -63,7 +63,7 @@ def tidy_table(
 
     Parameters
     ----------
-    features : ndarray of str, shape (n_features,)
+    features : ndarray of shape (n_features,)
     fit : RegressionFit
     tests, unadjusted : TestStatistics
         The same T terms with and without factors.
@@ -102,7 +102,7 @@ def tidy_table(
 
 
 def joint_table(
-    features: NDArray[np.object_],
+    features: NDArray[Any],
     fit: RegressionFit,
     tests: JointTests,
     unadjusted: JointTests,

@@ -78,6 +78,10 @@ def test_classes_cover_every_positive_feature_once():
     assert classes[0].tolist() == [1e4]
 
 
+def test_equal_features_need_one_class():
+    assert [len(c) for c in size_classes(np.full(100, 2.5))] == [100]
+
+
 def test_no_variation_gives_zeros():
     assert np.array_equal(
         wishart_eigenvalues(np.zeros(10), 8, 6, 2, np.random.default_rng(0)), np.zeros((2, 6))

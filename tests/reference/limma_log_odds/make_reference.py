@@ -50,11 +50,14 @@ def edge_cases() -> dict[str, np.ndarray]:
         "tiny_units": draw(400, 6, 5, scale=1e-8),
         "large_units": draw(400, 6, 5, scale=1e8),
         "strong": draw(300, 40, 60, effect=40.0),
-        "infinite_prior": draw(1500, 60, np.inf),
+        "large_prior": draw(300, 60, np.inf),
     }
     extreme = draw(300, rng.choice([300.0, 500.0], 300), 200)
     extreme[:20, 0] *= 1e4
     cases["p_underflows_mixed_df"] = extreme
+    equal = draw(300, 60, np.inf)
+    equal[:, 2] = 1.0
+    cases["infinite_prior"] = equal
     cases["missing"] = draw(400, 6, 5)
     cases["missing"][::7, :2] = np.nan
     return cases

@@ -1,0 +1,227 @@
+"""Arguments of every command."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from typing import NoReturn
+
+from latentadj.cli.catalogue import run_methods
+from latentadj.cli.demo import DEMO_DIR, run_demo
+from latentadj.cli.fit import run_fit
+from latentadj.cli.settings import setting
+from latentadj.exceptions import InputError
+
+FIT_DIR = "latentadj-out"
+
+_EPILOGUE = """\
+examples:
+  latentadj demo
+  latentadj fit expression.csv --samples samples.csv --formula "~ disease | age + sex"
+  latentadj fit study.h5ad --formula "~ disease" --controls housekeeping.txt --method ruv4
+  latentadj fit genes_in_rows.tsv.gz --orientation features --samples samples.tsv --formula "~ dose"
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are those of the package: one message, no usage dump.
+
+    Examples
+    --------
+    >>> Parser(prog="latentadj").parse_args(["--no-such-flag"])
+    Traceback (most recent call last):
+    latentadj.exceptions.InputError: unrecognized arguments: --no-such-flag. See 'latentadj --help'.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Raise `InputError` with the parser's message."""
+        raise InputError(f"{message}. See '{self.prog} --help'.")
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line.
+
+    Returns
+    -------
+    Parser
+        The parsed namespace has ``run``, a function of the namespace and a terminal.
+
+    Examples
+    --------
+    >>> args = build_parser().parse_args(["fit", "m.csv", "--formula", "~ x", "--n-factors", "3"])
+    >>> args.n_factors, args.method
+    (3, 'auto')
+    """
+    parser = Parser(
+        prog="latentadj",
+        description="Confounder-aware regression of many features, with estimated hidden factors.",
+        epilog=_EPILOGUE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"latentadj {version('latentadj')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_fit(commands)
+    methods = commands.add_parser("methods", help="list the methods", allow_abbrev=False)
+    methods.set_defaults(run=run_methods)
+    return parser
+
+
+def _add_demo(commands: argparse._SubParsersAction[Parser]) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="analyse the bundled bladder-cancer study with its batch hidden",
+        description="Tests ~ cancer in the bundled bladder study without being told the batch, and shows that the "
+        "estimated factors find it.",
+        allow_abbrev=False,
+    )
+    demo.add_argument("--out", metavar="DIR", help=f"folder for the output (default: {DEMO_DIR}, which is replaced)")
+    demo.add_argument("--overwrite", action="store_true", help="replace earlier output in DIR")
+    demo.set_defaults(run=run_demo)
+
+
+def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
+    fit = commands.add_parser(
+        "fit",
+        help="test every feature, adjusted for hidden factors",
+        description="Writes results.csv (or .parquet), factors.csv, manifest.json and report.html.",
+        allow_abbrev=False,
+    )
+    fit.set_defaults(run=run_fit)
+    _add_input(fit)
+    _add_analysis(fit)
+    _add_output(fit)
+
+
+def _add_input(fit: Parser) -> None:
+    group = fit.add_argument_group("input")
+    group.add_argument(
+        "matrix", metavar="MATRIX", help="csv, tsv, txt (also .gz), npy, parquet, h5ad or GEO series matrix"
+    )
+    group.add_argument(
+        "--samples", metavar="FILE", help="sample table, first column = sample ID (not needed if MATRIX holds one)"
+    )
+    group.add_argument(
+        "--orientation", choices=("samples", "features"), default="samples", help="what the rows of MATRIX are"
+    )
+    group.add_argument("--layer", metavar="NAME", help="layer of an .h5ad file")
+    group.add_argument("--controls", metavar="FILE", help="negative-control features, one ID per line")
+
+
+def _add_analysis(fit: Parser) -> None:
+    group = fit.add_argument_group("analysis")
+    group.add_argument("--formula", metavar="F", required=True, help='"~ tested | adjusted for"')
+    group.add_argument("--method", metavar="NAME", default="auto", help="see 'latentadj methods' (default: auto)")
+    group.add_argument(
+        "--n-factors",
+        metavar="auto|INT|RULE",
+        type=n_factors,
+        default="auto",
+        help="number of hidden factors, or the rule that chooses it (default: auto)",
+    )
+    group.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        dest="settings",
+        action="append",
+        type=setting,
+        default=[],
+        help="option of the method, e.g. --set max_iter=5; may be repeated",
+    )
+    group.add_argument(
+        "--inference",
+        metavar="NAME",
+        default="moderated",
+        help="moderated, moderated_trend, moderated_robust or ordinary (default: moderated)",
+    )
+    group.add_argument("--calibration", metavar="NAME", help="none or mad (default: what the method asks for)")
+    group.add_argument("--allow-invalid", action="store_true", help="test with a method that leaves confounding")
+    group.add_argument("--seed", metavar="N", type=whole_number, default=0, help="random seed (default: 0)")
+    group.add_argument("--threads", metavar="N", type=positive_number, help="worker threads (default: all cores)")
+
+
+def _add_output(fit: Parser) -> None:
+    group = fit.add_argument_group("output")
+    group.add_argument("--out", metavar="DIR", default=FIT_DIR, help=f"folder for the output (default: {FIT_DIR})")
+    group.add_argument("--overwrite", action="store_true", help="replace earlier output in DIR")
+    group.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of the results table")
+    group.add_argument("--no-report", dest="report", action="store_false", help="do not write report.html")
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number from 0 up.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+
+    Examples
+    --------
+    >>> whole_number("12")
+    12
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return int(text)
+
+
+def positive_number(text: str) -> int:
+    """Read a whole number from 1 up.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+
+    Examples
+    --------
+    >>> positive_number("2")
+    2
+    """
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def n_factors(text: str) -> int | str:
+    """Read a number of factors: a whole number from 0 up, or a name that is looked up later.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    int or str
+
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        A number that is negative or not whole.
+
+    Examples
+    --------
+    >>> n_factors("0"), n_factors("leek")
+    (0, 'leek')
+    """
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return whole_number(text)

@@ -1,0 +1,7 @@
+"""Simulated studies whose truth comes with the data."""
+
+from latentadj.simulation.families import FAMILIES, OPEN_FAMILIES
+from latentadj.simulation.scenario import Scenario
+from latentadj.simulation.study import SimulatedStudy, Truth, simulate
+
+__all__ = ["FAMILIES", "OPEN_FAMILIES", "Scenario", "SimulatedStudy", "Truth", "simulate"]

@@ -1,0 +1,108 @@
+"""One simulated study: data, design and truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentadj.design import Design
+from latentadj.simulation.features import factor_loadings, negative_controls, noise_variances, true_effects
+from latentadj.simulation.noise import additive_noise, log_counts
+from latentadj.simulation.samples import hidden_factors, noise_scales, primary_variable
+from latentadj.simulation.scenario import Scenario
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What a study was made of.
+
+    Attributes
+    ----------
+    effects : ndarray of shape (n_features,)
+        Effects of the primary variable, per unit of the design's column ``x``.
+    factors : ndarray of shape (n_samples, n_factors)
+    loadings : ndarray of shape (n_features, n_factors)
+    controls : ndarray of bool, shape (n_features,)
+        Negative controls: features whose effect is zero.
+    """
+
+    effects: Array
+    factors: Array
+    loadings: Array
+    controls: NDArray[np.bool_]
+
+    @property
+    def is_null(self) -> NDArray[np.bool_]:
+        """Features without effect, shape (n_features,)."""
+        return np.asarray(self.effects == 0)
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedStudy:
+    """A simulated study.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    design : Design
+        An intercept and the primary column ``x``.
+    truth : Truth
+    scenario : Scenario
+    """
+
+    X: Array
+    design: Design
+    truth: Truth
+    scenario: Scenario
+
+    @property
+    def oracle_design(self) -> Design:
+        """The design of an analyst who knows the factors: they are nuisance columns ``z1, z2, ...``."""
+        factors = self.truth.factors
+        if factors.shape[1] == 0:
+            return self.design
+        names = [f"z{i + 1}" for i in range(factors.shape[1])]
+        return Design.from_arrays(self.design.primary, factors, primary_names=["x"], nuisance_names=names)
+
+
+def simulate(scenario: Scenario, rng: np.random.Generator | int) -> SimulatedStudy:
+    """Draw one study.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    rng : numpy.random.Generator or int
+        Source of random numbers; an integer is a seed.
+
+    Returns
+    -------
+    SimulatedStudy
+
+    Notes
+    -----
+    ``X = x b' + Z L' + E`` with samples in rows, in the notation of Wang, Zhao, Hastie and Owen (2017),
+    section 2; with ``scale="log_counts"`` that sum is the signal and counting makes the noise.
+
+    Examples
+    --------
+    >>> study = simulate(Scenario(n_samples=20, n_features=100), 0)
+    >>> study.X.shape, int(study.truth.is_null.sum())
+    ((20, 100), 95)
+    """
+    rng = np.random.default_rng(rng)
+    primary = primary_variable(scenario, rng)
+    factors = hidden_factors(scenario, primary, rng)
+    loadings = factor_loadings(scenario, rng)
+    effects = true_effects(scenario, loadings, rng)
+    signal = np.outer(primary, effects) + factors @ loadings.T
+    if scenario.scale == "log_counts":
+        values = log_counts(scenario, signal, rng)
+    else:
+        scales = noise_scales(scenario, primary, rng)
+        values = signal + additive_noise(scenario, noise_variances(scenario, rng), scales, rng)
+    truth = Truth(effects, factors, loadings, negative_controls(scenario, effects, rng))
+    return SimulatedStudy(values, Design.from_arrays(primary, primary_names=["x"]), truth, scenario)
