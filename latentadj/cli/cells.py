@@ -9,7 +9,7 @@ import numpy as np
 
 
 def cell_text(value: Any) -> str:
-    """Write a value for a table: four digits, blanks for missing numbers, nothing a terminal would obey.
+    r"""Write a value for a table: four digits, blanks for missing numbers, nothing a terminal would obey.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def cell_text(value: Any) -> str:
 
     Examples
     --------
-    >>> cell_text(0.123456), cell_text(2.5e-9), cell_text(float("nan")), cell_text("a\\tb")
+    >>> cell_text(0.123456), cell_text(2.5e-9), cell_text(float("nan")), cell_text("a\tb")
     ('0.1235', '2.5e-09', '', 'a?b')
     """
     if isinstance(value, float | np.floating):

@@ -87,9 +87,7 @@ def test_independent_of_memory_order_and_of_grouping():
     X, basis = rng.normal(size=(20, 500)), design_basis(design(20))
     expected = permuted_eigenvalues(ArrayMatrix(X), basis, 7, np.random.default_rng(2))
     fortran = permuted_eigenvalues(ArrayMatrix(np.asfortranarray(X)), basis, 7, np.random.default_rng(2))
-    grouped = permuted_eigenvalues(
-        ArrayMatrix(X), basis, 7, np.random.default_rng(2), gram_bytes=3 * 8 * 20 * 20
-    )
+    grouped = permuted_eigenvalues(ArrayMatrix(X), basis, 7, np.random.default_rng(2), gram_bytes=3 * 8 * 20 * 20)
     assert np.allclose(fortran, expected, rtol=1e-12, atol=0)
     assert np.allclose(grouped, expected, rtol=1e-12, atol=0)
 

@@ -50,9 +50,7 @@ def test_null_shares_agree_with_permutation(kind):
 
 def test_one_wishart_would_be_wrong_for_unequal_features():
     """Classes matter: one Wishart matrix of the same degrees of freedom misses the top share by over 5%."""
-    X = np.random.default_rng(7).normal(size=(40, 2000)) * np.exp(
-        np.random.default_rng(8).normal(size=2000) * 0.8
-    )
+    X = np.random.default_rng(7).normal(size=(40, 2000)) * np.exp(np.random.default_rng(8).normal(size=2000) * 0.8)
     exact, approximate = both_nulls(X)
     squares = np.sum((X - X.mean(axis=0)) ** 2, axis=0)
     rng, nu = np.random.default_rng(0), squares.sum() ** 2 / np.sum(squares**2)
@@ -83,9 +81,7 @@ def test_equal_features_need_one_class():
 
 
 def test_no_variation_gives_zeros():
-    assert np.array_equal(
-        wishart_eigenvalues(np.zeros(10), 8, 6, 2, np.random.default_rng(0)), np.zeros((2, 6))
-    )
+    assert np.array_equal(wishart_eigenvalues(np.zeros(10), 8, 6, 2, np.random.default_rng(0)), np.zeros((2, 6)))
 
 
 def test_long_tail_behind_a_few_large_features_needs_no_long_vectors():

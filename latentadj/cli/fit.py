@@ -1,0 +1,154 @@
+"""``latentadj fit``: files in, files out."""
+
+from __future__ import annotations
+
+import hashlib
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from latentadj._adjust import adjust, resolve_method
+from latentadj.calibration import resolve_calibration
+from latentadj.cli.outputs import OutputPlan, write_outputs
+from latentadj.cli.settings import method_options, require_types
+from latentadj.cli.summary import show_files, show_result
+from latentadj.cli.terminal import Terminal
+from latentadj.core.passes import pass_options
+from latentadj.data import LabelledMatrix, read_controls, read_matrix, read_samples
+from latentadj.design.formula import parse_formula
+from latentadj.exceptions import ControlsError, InputError, InvalidForTestingError
+from latentadj.inference import resolve_inference
+from latentadj.num_factors.select import rule_from_name
+from latentadj.results import AdjustmentResult
+
+
+def run_fit(args: Namespace, terminal: Terminal) -> None:
+    """Read the files, fit, and write the output.
+
+    Whatever can be known to be wrong is found before the matrix is read: first the place of the output, then
+    names of methods and options, then the sample table and the formula.
+
+    Parameters
+    ----------
+    args : argparse.Namespace
+        From `latentadj.cli.parser.build_parser`.
+    terminal : Terminal
+
+    Raises
+    ------
+    LatentAdjError
+    """
+    plan = OutputPlan(Path(args.out), args.overwrite, args.format, args.report)
+    with _threads(args.threads), plan.staged(_inputs(args).values()) as staging:
+        result = _fit(args, terminal)
+        names = write_outputs(result, staging, plan, _command(args), terminal)
+    show_result(terminal, result)
+    show_files(terminal, args.out, names, plan.leftovers(names))
+
+
+def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
+    _check_request(args)
+    samples = None if args.samples is None else read_samples(args.samples)
+    if samples is not None:
+        parse_formula(args.formula, [str(name) for name in samples.columns])
+    with terminal.stage(f"Reading {args.matrix}"):
+        matrix = read_matrix(args.matrix, orientation=args.orientation, layer=args.layer)
+    for text in matrix.notes:
+        terminal.note(text)
+    _require_samples(args, matrix, samples)
+    controls = _read_controls(args, matrix)
+    options = _checked_options(args, controls)
+    with terminal.stage(f"Fitting {matrix.shape[0]} samples x {matrix.shape[1]} features"):
+        return adjust(
+            matrix,
+            args.formula,
+            samples,
+            method=args.method,
+            n_factors=args.n_factors,
+            controls=controls,
+            inference=args.inference,
+            calibration=args.calibration,
+            random_state=args.seed,
+            orientation=args.orientation,
+            allow_invalid=args.allow_invalid,
+            **options,
+        )
+
+
+def _check_request(args: Namespace) -> None:
+    """Find unknown names, and a method that lacks something, before anything is read."""
+    resolve_inference(args.inference)
+    resolve_calibration(args.calibration)
+    if isinstance(args.n_factors, str) and args.n_factors.strip().lower() != "auto":
+        rule_from_name(args.n_factors)
+    if args.method == "auto":
+        return
+    _checked_options(args, None)
+    info = resolve_method(args.method, None, "auto", args.seed, {})[0].method_info
+    if "controls" in info.needs and args.controls is None:
+        raise ControlsError(
+            f"{info.title} needs negative controls: features whose true effect is zero. Name a file of their IDs "
+            "with --controls, or use --method cate or sva, which need none."
+        )
+    if not info.valid_for_testing and not args.allow_invalid:
+        raise InvalidForTestingError(
+            f"--method {info.name}: {info.title} does not remove confounding, so its p-values are not valid tests. Use "
+            "--method cate (or ruv4 with --controls, or sva), or add --allow-invalid to get them all the same."
+        )
+
+
+def _checked_options(args: Namespace, controls: NDArray[np.bool_] | None) -> dict[str, Any]:
+    options = method_options(args.settings)
+    estimator, _ = resolve_method(args.method, controls, args.n_factors, args.seed, options)
+    require_types(type(estimator), options)
+    return options
+
+
+def _require_samples(args: Namespace, matrix: LabelledMatrix, samples: pd.DataFrame | None) -> None:
+    if samples is not None:
+        return
+    if matrix.sample_data is None or not len(matrix.sample_data.columns):
+        raise InputError(f"{args.matrix} holds no sample table. Give one with --samples FILE.")
+    parse_formula(args.formula, [str(name) for name in matrix.sample_data.columns])
+
+
+def _read_controls(args: Namespace, matrix: LabelledMatrix) -> NDArray[np.bool_] | None:
+    if args.controls is None:
+        return None
+    if matrix.feature_ids is None:
+        raise ControlsError(f"--controls names features, but the features of {args.matrix} have no IDs.")
+    return read_controls(args.controls, matrix.feature_ids.tolist())
+
+
+@contextmanager
+def _threads(n_threads: int | None) -> Iterator[None]:
+    blas = nullcontext() if n_threads is None else threadpool_limits(n_threads)
+    with blas, pass_options(n_threads=n_threads):
+        yield
+
+
+def _inputs(args: Namespace) -> dict[str, Path]:
+    given = {"matrix": args.matrix, "samples": args.samples, "controls": args.controls}
+    return {name: Path(path) for name, path in given.items() if path is not None}
+
+
+def _command(args: Namespace) -> dict[str, Any]:
+    """What was asked for, and the size and hash of every file that was read."""
+    given = {name: value for name, value in vars(args).items() if name not in ("run", "command", "settings")}
+    files = {
+        name: {"path": str(path), "bytes": path.stat().st_size, "sha256": _sha256(path)}
+        for name, path in _inputs(args).items()
+    }
+    return {"name": "fit", **given, "set": method_options(args.settings), "inputs": files}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,147 @@
+"""A result as a few small tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from latentadj.cli.terminal import Terminal
+from latentadj.results import AdjustmentResult
+
+#: False discovery rate at which discoveries are counted.
+LEVEL = 0.05
+
+_TOP = ("feature", "term", "estimate", "statistic", "p_value", "p_adjusted", "p_value_unadjusted")
+
+
+def show_result(terminal: Terminal, result: AdjustmentResult, n_top: int = 10) -> None:
+    """Print what was fitted, how many factors and why, confounding, discoveries and the top features.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    result : AdjustmentResult
+    n_top : int, default=10
+    """
+    terminal.facts(fitted_facts(result))
+    rules = rule_table(result)
+    if len(rules):
+        terminal.table(rules, "Number of factors, by rule")
+    if result.n_factors and result.tests.names:
+        terminal.table(confounding_table(result), "Are the factors associated with what is tested?")
+    if result.tests.names:
+        terminal.table(discovery_table(result), f"Discoveries at a false discovery rate of {LEVEL:.0%}")
+        top = result.top(n_top)
+        shown = [name for name in _TOP if top[name].notna().any()]
+        terminal.table(top[shown], "Top features")
+
+
+def fitted_facts(result: AdjustmentResult) -> dict[str, str]:
+    """Say what was fitted.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+
+    Returns
+    -------
+    dict of str to str
+    """
+    number = result.num_factors
+    how = "as asked" if number.chosen_by == "user" else f"chosen by {number.chosen_by.replace('_', ' ')}"
+    df = float(np.min(result.fit.df_resid))
+    return {
+        "Data": f"{result.n_samples} samples x {result.n_features} features",
+        "Design": result.design.formula or ", ".join(result.design.names),
+        "Method": f"{result.method_title}. {result.reason}",
+        "Assumption": result.assumption,
+        "Factors": f"{result.n_factors}, {how} (at most {number.limit} were possible)",
+        "Degrees of freedom": f"{result.n_samples} samples - {result.design.rank} design columns - "
+        f"{result.n_factors} factors = {df:.0f}",
+    }
+
+
+def rule_table(result: AdjustmentResult) -> pd.DataFrame:
+    """Every rule's answer to "how many factors", a row per rule.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``rule, factors, used``.
+    """
+    number = result.num_factors
+    rows = [
+        {
+            "rule": answer.rule.replace("_", " "),
+            "factors": answer.n_factors,
+            "used": "yes" if answer.rule == number.chosen_by else "",
+        }
+        for answer in number.answers
+    ]
+    return pd.DataFrame(rows, columns=["rule", "factors", "used"])
+
+
+def confounding_table(result: AdjustmentResult) -> pd.DataFrame:
+    """The confounding test, a row per tested column.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``term, F, p_value, R2, std_error_grows_by``.
+    """
+    table = result.confounding.table().reset_index()
+    grows = table["variance_inflation"] ** 0.5
+    return pd.DataFrame(
+        {
+            "term": table["term"],
+            "F": table["statistic"],
+            "p_value": table["p_value"],
+            "R2": table["r2"],
+            "std_error_grows_by": grows.map("{:.2f}x".format),
+        }
+    )
+
+
+def discovery_table(result: AdjustmentResult) -> pd.DataFrame:
+    """Count discoveries with and without the factors, a row per tested column.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``term, without_factors, with_factors, in_both``.
+    """
+    before = result.tidy(which="unadjusted")
+    found = {
+        "without_factors": before["p_adjusted"] < LEVEL,
+        "with_factors": result.tidy()["p_adjusted"] < LEVEL,
+    }
+    found["in_both"] = found["without_factors"] & found["with_factors"]
+    counts = pd.DataFrame(found).groupby(before["term"], sort=False).sum()
+    return counts.reset_index()
+
+
+def show_files(terminal: Terminal, directory: str, names: list[str], leftovers: list[str]) -> None:
+    """Say which files were written, and which are left from an earlier run.
+
+    Parameters
+    ----------
+    terminal : Terminal
+    directory : str
+    names, leftovers : list of str
+    """
+    terminal.say("")
+    terminal.say(f"Written to {directory}: {', '.join(names)}")
+    if leftovers:
+        terminal.note(f"{directory} still holds {', '.join(leftovers)} of an earlier run.")
