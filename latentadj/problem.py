@@ -12,7 +12,7 @@ from latentadj.core.kernels import ProjectionKernel, RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_basis, design_pass, is_constant
-from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum
+from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum, safe_to_project_last
 from latentadj.design import Design
 from latentadj.models import LinearModel, PrimaryModel
 
@@ -79,7 +79,7 @@ class AdjustmentProblem:
     @cached_property
     def spectrum(self) -> ResidualSpectrum:
         """Spectrum of the residuals from the whole design; one pass."""
-        return residual_spectrum(self.matrix, self.basis)
+        return residual_spectrum(self.matrix, self.basis, project_last=safe_to_project_last(self.sums))
 
     @cached_property
     def unit_weights(self) -> Array:
@@ -91,7 +91,8 @@ class AdjustmentProblem:
     @cached_property
     def unit_spectrum(self) -> ResidualSpectrum:
         """Spectrum of the residuals scaled to unit variance; one pass."""
-        return residual_spectrum(self.matrix, self.basis, weights=self.unit_weights)
+        last = safe_to_project_last(self.sums)
+        return residual_spectrum(self.matrix, self.basis, weights=self.unit_weights, project_last=last)
 
     @cached_property
     def constant(self) -> NDArray[np.bool_]:

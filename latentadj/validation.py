@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 from latentadj.data.finiteness import check_finite
+from latentadj.exceptions import InputError
 from latentadj.problem import AdjustmentProblem
 
 
@@ -28,11 +30,57 @@ def validated_array(estimator: Any, X: Any, *, training: bool) -> NDArray[Any]:
     Returns
     -------
     ndarray of shape (n_samples, n_features)
+
+    Raises
+    ------
+    InputError
+        Too few samples, not two-dimensional, not numeric; features that are not those of the training set.
     """
     options: dict[str, Any] = {"ensure_all_finite": not training}
     if training:
         options["ensure_min_samples"] = 2
-    values: NDArray[Any] = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=training, **options)
+    try:
+        values: NDArray[Any] = validate_data(estimator, X, dtype=[np.float64, np.float32], reset=training, **options)
+    except ValueError as error:  # scikit-learn's words, under the package's own class
+        raise InputError(str(error)) from error
+    return values
+
+
+def plain_array(X: Any) -> Any:
+    """Turn lists into arrays, and refuse in scikit-learn's words what it refuses in an array.
+
+    Parameters
+    ----------
+    X : object
+        Anything but a list or an array is returned as it is.
+
+    Returns
+    -------
+    object
+
+    Raises
+    ------
+    InputError
+        Complex values, no samples or no features.
+    TypeError
+        Cells that are neither numbers nor text, such as dictionaries.
+
+    Examples
+    --------
+    >>> plain_array([[1.0, 2.0]]).shape
+    (1, 2)
+    """
+    values = np.asarray(X) if isinstance(X, list) else X
+    if not isinstance(values, np.ndarray):
+        return values
+    if values.dtype == object:
+        with suppress(ValueError):  # text; the reader names the cell
+            values.astype(np.float64)
+    if values.dtype.kind == "c" or (values.ndim == 2 and values.size == 0):
+        try:
+            check_array(values)
+        except ValueError as error:
+            raise InputError(str(error)) from error
     return values
 
 
@@ -42,7 +90,7 @@ def require_finite(
     sample_ids: Sequence[str] | None = None,
     feature_ids: Sequence[str] | None = None,
 ) -> None:
-    """Raise `InputError` naming missing or infinite cells; costs nothing when there are none.
+    """Raise `InputError` naming missing or infinite cells, or overflow; costs nothing when there are none.
 
     Parameters
     ----------
@@ -51,5 +99,12 @@ def require_finite(
     values : ndarray of shape (n_samples, n_features)
     sample_ids, feature_ids : sequence of str, optional
     """
-    if not np.isfinite(problem.sums.tss).all():
+    finite = np.isfinite(problem.sums.tss)
+    if not finite.all():
         check_finite(values, sample_ids, feature_ids)
+        first = int(np.flatnonzero(~finite)[0])
+        name = first if feature_ids is None else repr(str(feature_ids[first]))
+        raise InputError(
+            f"The values of {np.sum(~finite)} feature(s) are so large that their sums of squares overflow, first of "
+            f"feature {name}. Divide the matrix by a constant, or take logarithms."
+        )

@@ -5,14 +5,12 @@ from __future__ import annotations
 from argparse import Namespace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from latentadj._adjust import adjust
 from latentadj.cli.outputs import OutputPlan, write_outputs
 from latentadj.cli.summary import show_files, show_result
 from latentadj.cli.terminal import Terminal
 from latentadj.data import load_bladder
+from latentadj.diagnostics import covariate_recovery, factor_association
 from latentadj.results import AdjustmentResult
 
 #: Folder that the demonstration owns: its files are replaced by every run.
@@ -50,7 +48,7 @@ def run_demo(args: Namespace, terminal: Terminal) -> None:
 
 
 def show_hidden(terminal: Terminal, result: AdjustmentResult, covariate: str) -> None:
-    """Print how strongly each factor is associated with a covariate that the design does not have.
+    """Print how strongly the factors follow a covariate that the design does not have.
 
     Parameters
     ----------
@@ -59,48 +57,30 @@ def show_hidden(terminal: Terminal, result: AdjustmentResult, covariate: str) ->
         With a sample table that holds the covariate.
     covariate : str
     """
-    from latentadj.diagnostics import factor_association
-
-    table = factor_association(result)
-    found = table[table["covariate"].astype(str) == covariate]
-    terminal.table(
-        pd.DataFrame(
-            {
-                "factor": found["factor"],
-                f"share of its variance between {covariate}es": found["statistic"],
-                "p_value": found["p_value"],
-            }
-        ),
-        f"Is the {covariate}, never given, found in the factors?",
-    )
-    best = found.loc[found["statistic"].idxmax()]
-    share = shared_variation(result, covariate)
+    if not result.n_factors:
+        return
+    table = factor_association(result, given_design=True)
+    found = table[table["covariate"] == covariate].sort_values("statistic", ascending=False)
+    shown = found[["factor", "statistic", "p_value"]].rename(columns={"statistic": f"R2 on {covariate}"})
+    terminal.table(shown, f"Is the {covariate}, never given, found in the factors? (at equal {tested_terms(result)})")
+    recovery = covariate_recovery(result, given_design=True).set_index("covariate").loc[covariate]
+    chance = result.n_factors / (result.n_samples - result.design.rank)
     terminal.say(
-        f"{covariate} explains {best['statistic']:.0%} of {best['factor']}; together the factors carry {share:.0%} of "
-        f"the differences between {covariate}es."
+        f"At equal {tested_terms(result)}, the {result.n_factors} factors carry {recovery['r2']:.0%} of what the "
+        f"levels of {covariate} differ by (p = {recovery['p_value']:.1e}); random directions would carry {chance:.0%}."
     )
 
 
-def shared_variation(result: AdjustmentResult, covariate: str) -> float:
-    """Share of a categorical covariate's indicator columns that the factors explain.
+def tested_terms(result: AdjustmentResult) -> str:
+    """Name the formula's tested terms.
 
     Parameters
     ----------
     result : AdjustmentResult
-    covariate : str
-        Column of ``result.sample_data``.
 
     Returns
     -------
-    float
-        Explained sum of squares over the total, of all centred indicators together (the redundancy index of
-        canonical analysis).
+    str
     """
-    if result.sample_data is None or not result.n_factors:
-        return 0.0
-    indicators = pd.get_dummies(result.sample_data[covariate]).to_numpy(dtype=float)
-    indicators = indicators - indicators.mean(axis=0)
-    scores = result.factors.to_numpy()
-    basis, _ = np.linalg.qr(scores - scores.mean(axis=0))
-    total = float(np.sum(indicators**2))
-    return float(np.sum((basis.T @ indicators) ** 2)) / total if total else 0.0
+    terms = dict.fromkeys(result.design.terms[i] for i in result.design.columns_with("primary"))
+    return " and ".join(terms)

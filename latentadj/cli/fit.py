@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from latentadj.cli.terminal import Terminal
 from latentadj.core.passes import pass_options
 from latentadj.data import LabelledMatrix, read_controls, read_matrix, read_samples
 from latentadj.design.formula import parse_formula
-from latentadj.exceptions import ControlsError, InputError, InvalidForTestingError
+from latentadj.exceptions import AlignmentError, ControlsError, FormulaError, InputError, InvalidForTestingError
 from latentadj.inference import resolve_inference
 from latentadj.num_factors.select import rule_from_name
 from latentadj.results import AdjustmentResult
@@ -57,7 +57,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
     _check_request(args)
     samples = None if args.samples is None else read_samples(args.samples)
     if samples is not None:
-        parse_formula(args.formula, [str(name) for name in samples.columns])
+        _check_formula(args.formula, samples, args.samples)
     with terminal.stage(f"Reading {args.matrix}"):
         matrix = read_matrix(args.matrix, orientation=args.orientation, layer=args.layer)
     for text in matrix.notes:
@@ -116,7 +116,25 @@ def _require_samples(args: Namespace, matrix: LabelledMatrix, samples: pd.DataFr
         return
     if matrix.sample_data is None or not len(matrix.sample_data.columns):
         raise InputError(f"{args.matrix} holds no sample table. Give one with --samples FILE.")
-    parse_formula(args.formula, [str(name) for name in matrix.sample_data.columns])
+    _check_formula(args.formula, matrix.sample_data, args.matrix)
+
+
+def _check_formula(formula: str, samples: pd.DataFrame, source: str) -> None:
+    """Raise if the formula does not fit the sample table, would fit it the other way round, or tests nothing."""
+    try:
+        parsed = parse_formula(formula, [str(name) for name in samples.columns])
+    except FormulaError as error:
+        with suppress(FormulaError):
+            parse_formula(formula, [str(name) for name in samples.index])
+            raise AlignmentError(
+                f"The sample table looks transposed: the variables of {formula!r} are rows of {source}, not columns. "
+                "Write one row per sample and one column per variable."
+            ) from error
+        raise
+    if not parsed.primary:
+        raise FormulaError(
+            f"The formula {formula!r} tests nothing. Name what is tested before the bar: '~ tested | age'."
+        )
 
 
 def _read_controls(args: Namespace, matrix: LabelledMatrix) -> NDArray[np.bool_] | None:

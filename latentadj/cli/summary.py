@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from latentadj.cli.terminal import Terminal
+from latentadj.diagnostics import covariate_recovery, discovery_table
 from latentadj.results import AdjustmentResult
 
 #: False discovery rate at which discoveries are counted.
@@ -29,8 +30,11 @@ def show_result(terminal: Terminal, result: AdjustmentResult, n_top: int = 10) -
         terminal.table(rules, "Number of factors, by rule")
     if result.n_factors and result.tests.names:
         terminal.table(confounding_table(result), "Are the factors associated with what is tested?")
+    covariates = recovery_table(result)
+    if len(covariates):
+        terminal.table(covariates, "Which covariates do the factors follow, beyond the design?")
     if result.tests.names:
-        terminal.table(discovery_table(result), f"Discoveries at a false discovery rate of {LEVEL:.0%}")
+        terminal.table(discovery_table(result, LEVEL), f"Discoveries at a false discovery rate of {LEVEL:.0%}")
         top = result.top(n_top)
         shown = [name for name in _TOP if top[name].notna().any()]
         terminal.table(top[shown], "Top features")
@@ -110,26 +114,25 @@ def confounding_table(result: AdjustmentResult) -> pd.DataFrame:
     )
 
 
-def discovery_table(result: AdjustmentResult) -> pd.DataFrame:
-    """Count discoveries with and without the factors, a row per tested column.
+def recovery_table(result: AdjustmentResult, n_rows: int = 10) -> pd.DataFrame:
+    """Covariates that the factors follow most, with the design taken out first.
 
     Parameters
     ----------
     result : AdjustmentResult
+    n_rows : int, default=10
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``term, without_factors, with_factors, in_both``.
+        Columns ``covariate, R2, p_value``; those with the smallest p-values. Covariates of the design and those
+        that cannot be used are left out.
     """
-    before = result.tidy(which="unadjusted")
-    found = {
-        "without_factors": before["p_adjusted"] < LEVEL,
-        "with_factors": result.tidy()["p_adjusted"] < LEVEL,
-    }
-    found["in_both"] = found["without_factors"] & found["with_factors"]
-    counts = pd.DataFrame(found).groupby(before["term"], sort=False).sum()
-    return counts.reset_index()
+    if result.sample_data is None or not result.n_factors:
+        return pd.DataFrame(columns=["covariate", "R2", "p_value"])
+    table = covariate_recovery(result, given_design=True).rename(columns={"r2": "R2"})
+    usable = table[table["p_value"].notna()].sort_values("p_value")
+    return usable[["covariate", "R2", "p_value"]].head(n_rows)
 
 
 def show_files(terminal: Terminal, directory: str, names: list[str], leftovers: list[str]) -> None:

@@ -49,3 +49,18 @@ class ConfoundingModel(Protocol):
         LinkEstimate
         """
         ...
+
+    def reliability(self, loadings: Array, sigma2: Array, controls: NDArray[np.bool_] | None) -> Array:
+        """Return the share of the loadings' spread that is not their own error.
+
+        Parameters
+        ----------
+        loadings, sigma2, controls
+            As in `estimate`; the loadings are least-squares ones on orthonormal scores.
+
+        Returns
+        -------
+        ndarray of shape (n_factors, n_factors)
+            ``I - N S^-1``, see `latentadj.confounding.attenuation`.
+        """
+        ...

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve
 
+from latentadj.confounding.attenuation import loading_reliability
 from latentadj.core.robust import least_squares
 from latentadj.exceptions import ControlsError
 from latentadj.results.factors import LinkEstimate
@@ -26,7 +27,9 @@ class NegativeControlRegression:
     -----
     Equal weights: RUV-4 (Gagnon-Bartsch, Jacob and Speed 2013). Inverse variances: Wang, Zhao, Hastie and Owen
     (2017), section 3.1. The covariance is that of the regression with known noise variances, so that the error
-    of the link, shared by all features, can enter every feature's standard error.
+    of the link, shared by all features, can enter every feature's standard error. A control's residual is made
+    of the error of its naive effect and of ``omega`` times the error of its loadings, so that for noise variance
+    1 the residuals of primary columns i and l have covariance ``unscaled[i, l] + omega_i' omega_l``.
 
     Examples
     --------
@@ -66,8 +69,14 @@ class NegativeControlRegression:
         omega = least_squares(effects[used] * weights[:, None], design).T
         bread = solve(design.T @ design, np.eye(design.shape[1]), assume_a="sym")
         meat = (design * (weights**2 * noise)[:, None]).T @ design
-        covariance = np.einsum("il,kj->iklj", unscaled, bread @ meat @ bread)
+        covariance = np.einsum("il,kj->iklj", unscaled + omega @ omega.T, bread @ meat @ bread)
         return LinkEstimate(omega, covariance)
+
+    def reliability(self, loadings: Array, sigma2: Array, controls: NDArray[np.bool_] | None) -> Array:
+        """Reliability of the controls' loadings; see `ConfoundingModel.reliability`."""
+        used = self._usable(controls, sigma2, loadings.shape[1])
+        weights = 1.0 / sigma2[used] if self.weighted else np.ones(int(used.sum()))
+        return loading_reliability(loadings[used], sigma2[used], weights)
 
     @staticmethod
     def _usable(controls: NDArray[np.bool_] | None, sigma2: Array, k: int) -> NDArray[np.bool_]:

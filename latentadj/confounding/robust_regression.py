@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from latentadj.confounding.attenuation import loading_reliability
 from latentadj.core.robust import huber_cross_covariance, huber_regression
 from latentadj.results.factors import LinkEstimate
 
@@ -51,3 +52,8 @@ class RobustRegression:
         omega = np.array([fit.coef for fit in fits]).reshape(len(fits), k)
         covariance = huber_cross_covariance(fits, predictors)
         return LinkEstimate(omega, covariance, all(fit.converged for fit in fits))
+
+    def reliability(self, loadings: Array, sigma2: Array, controls: NDArray[np.bool_] | None = None) -> Array:
+        """Reliability of the standardised loadings over all features; see `ConfoundingModel.reliability`."""
+        used = sigma2 > 0
+        return loading_reliability(loadings[used], sigma2[used], 1.0 / sigma2[used])

@@ -154,6 +154,8 @@ class GramKernel:
     n_samples : int
     basis : ndarray of shape (n_samples, rank), optional
         Orthonormal columns to remove from every feature before the products; nothing is removed without it.
+    mean : ndarray of shape (n_features,), optional
+        Known means, subtracted from the features instead: the cheap way when only the constant is removed.
     weights : ndarray of shape (n_features,), optional
         Factor of each feature.
 
@@ -163,8 +165,16 @@ class GramKernel:
     digits that the means take up. Work is ``m n^2`` for m features.
     """
 
-    def __init__(self, n_samples: int, *, basis: Array | None = None, weights: Array | None = None) -> None:
+    def __init__(
+        self,
+        n_samples: int,
+        *,
+        basis: Array | None = None,
+        mean: Array | None = None,
+        weights: Array | None = None,
+    ) -> None:
         self.basis = basis
+        self.mean = mean
         self.weights = weights
         self.gram = np.zeros((n_samples, n_samples))
         self._scratch = Scratch()
@@ -178,12 +188,18 @@ class GramKernel:
     def update(self, block: Array, columns: slice) -> None:
         """Add the products of one block."""
         work = block
-        if self.basis is not None:
-            work = np.subtract(block, self.basis @ (self.basis.T @ block), out=self._scratch.like(block))
+        if self.basis is not None or self.mean is not None:
+            removed = self.mean[columns] if self.mean is not None else self._fitted(block)
+            work = np.subtract(block, removed, out=self._scratch.like(block))
         if self.weights is not None:
             out = work if work is not block else self._scratch.like(block)
             work = np.multiply(work, self.weights[columns], out=out)
         self.gram += work @ work.T
+
+    def _fitted(self, block: Array) -> Array:
+        basis = np.empty((len(block), 0)) if self.basis is None else self.basis
+        out: Array = basis @ (basis.T @ block)
+        return out
 
     def merge(self, other: Self) -> None:
         """Add another run's Gram matrix."""
@@ -208,7 +224,7 @@ class ProjectionKernel:
 
     def __init__(self, directions: Array, n_features: int, *, centred: bool = False) -> None:
         centre = directions.mean(axis=0) if centred else 0.0
-        self.directions = np.ascontiguousarray((directions - centre).T)
+        self.directions = np.ascontiguousarray(directions - centre).T
         self.coordinates = np.empty((n_features, directions.shape[1]))
 
     def fork(self) -> Self:

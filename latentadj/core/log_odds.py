@@ -104,9 +104,7 @@ def _posterior_odds(t: FloatArray, u2: FloatArray, df: FloatArray, v0: float) ->
     return np.where(np.isnan(t) | np.isnan(df), np.nan, out)
 
 
-def _effect_variance(
-    t: FloatArray, u2: FloatArray, df: FloatArray, proportion: float, bounds: FloatArray
-) -> float:
+def _effect_variance(t: FloatArray, u2: FloatArray, df: FloatArray, proportion: float, bounds: FloatArray) -> float:
     """Mean variance of true effects, in units of the residual variance, over the largest statistics."""
     known = np.isfinite(u2) & ~np.isnan(t) & ~np.isnan(df)
     m = int(np.count_nonzero(known))
@@ -174,10 +172,6 @@ def _checked(t: ArrayLike, stdev_unscaled: ArrayLike, df: ArrayLike) -> tuple[Fl
 
 def _check_options(proportion: float, limits: tuple[float, float]) -> None:
     if not 0.0 < proportion < 1.0:
-        raise InputError(
-            f"proportion is {proportion!r}; it must lie between 0 and 1 (0.01 is the usual value)."
-        )
+        raise InputError(f"proportion is {proportion!r}; it must lie between 0 and 1 (0.01 is the usual value).")
     if len(limits) != 2 or not 0.0 <= limits[0] <= limits[1]:
-        raise InputError(
-            f"limits are {limits!r}; give the smallest and the largest deviation, such as (0.1, 4)."
-        )
+        raise InputError(f"limits are {limits!r}; give the smallest and the largest deviation, such as (0.1, 4).")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 #: Bytes of one float64 block. Small enough for a core's level-2 cache beside its scratch copy.
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 19
 #: Features in a block, whatever the number of samples: bounds below keep call overhead small.
 MIN_WIDTH, MAX_WIDTH = 64, 8192
 
@@ -54,7 +54,7 @@ class FeatureMatrix(Protocol):
 
 
 def default_width(n_samples: int) -> int:
-    """Features per block so that a float64 block fills about one megabyte.
+    """Features per block so that a float64 block fills about half a megabyte.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def default_width(n_samples: int) -> int:
     Examples
     --------
     >>> default_width(100), default_width(100_000)
-    (1310, 64)
+    (655, 64)
     """
     return int(np.clip(BLOCK_BYTES // (8 * max(n_samples, 1)), MIN_WIDTH, MAX_WIDTH))
 

@@ -61,7 +61,7 @@ def pass_options(*, n_threads: int | None = None, width: int | None = None) -> I
     n_threads : int, optional
         Worker threads; by default the number of usable cores.
     width : int, optional
-        Features per block; by default about one megabyte worth.
+        Features per block; by default about half a megabyte worth.
 
     Examples
     --------

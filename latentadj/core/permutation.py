@@ -27,9 +27,7 @@ CHUNK_VALUES = 1 << 16
 COUNTER_BLOCK = 4
 
 
-def feature_orders(
-    key: NDArray[np.uint64], replicate: int, features: slice, n_samples: int
-) -> NDArray[np.intp]:
+def feature_orders(key: NDArray[np.uint64], replicate: int, features: slice, n_samples: int) -> NDArray[np.intp]:
     """Draw one random order of the samples for each feature of a slice.
 
     Parameters

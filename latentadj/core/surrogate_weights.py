@@ -18,7 +18,7 @@ from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.multiple import adjust_pvalues
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
-from latentadj.core.spectrum import top_eigenvectors
+from latentadj.core.spectrum import safe_to_project_last, top_eigenvectors
 from latentadj.core.tails import FProbitTable, f_upper_p
 
 #: Fewer tests than this have no density to speak of; tail-area rates stand in for local ones.
@@ -82,6 +82,11 @@ class SurrogateWeighting:
         return out
 
     @cached_property
+    def _means_are_mild(self) -> bool:
+        """Whether centring the finished Gram matrix, which saves a sweep, costs at most four digits."""
+        return safe_to_project_last(self.sums)
+
+    @cached_property
     def _usable(self) -> np.ndarray:
         return np.asarray(self.sums.rss > 1e-20 * np.maximum(self.sums.tss, np.finfo(float).tiny))
 
@@ -120,11 +125,11 @@ class SurrogateWeighting:
 
     def gram(self, weights: Array) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)`` of the weighted, centred features; one pass."""
-        n = self.Y.shape[0]
-        constant = np.full((n, 1), 1.0 / np.sqrt(n))
-        (gram,) = run_pass(self.Y, GramKernel(n, basis=constant, weights=weights))
-        out: Array = gram
-        return out
+        mean = None if self._means_are_mild else self.sums.mean
+        gram: Array = run_pass(self.Y, GramKernel(self.Y.shape[0], mean=mean, weights=weights))[0]
+        gram -= gram.mean(axis=0)
+        gram -= gram.mean(axis=1)[:, None]
+        return gram
 
     def factors(self, weights: Array, k: int) -> Array:
         """Return the leading k weighted components ``(n_samples, k)``."""

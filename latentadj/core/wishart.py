@@ -127,9 +127,7 @@ def permuted_gram(squares: Array, n_directions: int, df_resid: int, rng: np.rand
     return gram
 
 
-def wishart_eigenvalues(
-    rss: Array, n_samples: int, df_resid: int, n_draws: int, rng: np.random.Generator
-) -> Array:
+def wishart_eigenvalues(rss: Array, n_samples: int, df_resid: int, n_draws: int, rng: np.random.Generator) -> Array:
     """Approximate draws of the eigenvalues that `permuted_eigenvalues` gives.
 
     Parameters

@@ -50,6 +50,8 @@ def design_from_target(y: Any, *, n_samples: int | None = None, name: str = "y")
         return Design.from_formula("~ 1", pd.DataFrame(index=pd.RangeIndex(n_samples)))
     if isinstance(y, Design):
         return y
+    if not isinstance(y, pd.DataFrame | pd.Series | pd.Categorical):
+        y = np.asarray(y)
     ndim = np.ndim(y)
     _check_length(y, n_samples)
     if ndim == 2 and np.shape(y)[1] > 1:

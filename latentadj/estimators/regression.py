@@ -17,7 +17,7 @@ from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
 from latentadj.factors import CATE
 from latentadj.inference import resolve_inference
-from latentadj.validation import validated_array
+from latentadj.validation import plain_array, validated_array
 
 
 class AdjustedRegression(BaseEstimator):
@@ -106,6 +106,12 @@ class AdjustedRegression(BaseEstimator):
         self.result_ = analyse(self._study(X, None, sample_data), self._plan(reason))
         return self
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that sparse matrices are accepted (they are made dense)."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
     def _plan(self, reason: str) -> Plan:
         self.factors_ = CATE() if self.factors is None else clone(self.factors)
         calibration = self.calibration
@@ -121,7 +127,7 @@ class AdjustedRegression(BaseEstimator):
         )
 
     def _study(self, X: Any, y: Any, sample_data: pd.DataFrame | None) -> Study:
-        labelled = as_labelled_matrix(_checked(X), orientation=self.orientation, layer=self.layer)
+        labelled = as_labelled_matrix(plain_array(X), orientation=self.orientation, layer=self.layer)
         values = validated_array(self, labelled.values, training=True)
         if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -142,11 +148,6 @@ class AdjustedRegression(BaseEstimator):
                 )
             return Design.resolve(self.formula, table)
         return design_from_target(y, n_samples=n_samples)
-
-
-def _checked(X: Any) -> Any:
-    """Lists become arrays here, so that their errors are scikit-learn's."""
-    return np.asarray(X) if isinstance(X, list) else X
 
 
 def _aligned(

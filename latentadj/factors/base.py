@@ -78,6 +78,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     loadings_ : ndarray of shape (n_features, n_factors)
         Coefficients of the factors in the refitted model.
     n_factors_ : int
+    n_iter_ : int
+        Rounds of the method's iteration; 1 for methods without one.
     num_factors_ : NumFactorsResult
     estimate_ : FactorEstimate
         Convergence, feature weights and other details.
@@ -181,6 +183,7 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.factors_ = fitted.estimate.scores
         self.loadings_ = fitted.loadings
         self.n_factors_ = self._n_features_out = fitted.estimate.n_factors
+        self.n_iter_ = max(fitted.estimate.n_iter, 1)
         self.num_factors_ = fitted.number
         self.estimate_ = fitted.estimate
         self.mean_ = problem.sums.mean

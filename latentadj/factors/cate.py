@@ -14,6 +14,7 @@ from latentadj.exceptions import MethodError, NotConvergedWarning
 from latentadj.factors.base import LatentFactorEstimator
 from latentadj.factors.cate_reference import reference_estimate
 from latentadj.factors.info import MethodInfo
+from latentadj.factors.limits import capped_by_controls
 from latentadj.factors.random_scores import random_score_directions
 from latentadj.factors.rotation import linked_factors
 from latentadj.num_factors import NumFactorsRule
@@ -94,6 +95,10 @@ class CATE(LatentFactorEstimator):
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         self._check_options()
+        if self.confounding == "negative_control":
+            n_factors = capped_by_controls(problem, n_factors, self.n_factors)
+        if n_factors == 0:
+            return FactorEstimate(np.empty((problem.n_samples, 0)))
         if self.compat == "cate":
             analysis = "pc" if self.factor_analysis == "pc" else "ml"
             return reference_estimate(problem, n_factors, analysis, self.confounding == "robust")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from latentadj.confounding import ConfoundingModel
+from latentadj.confounding import ConfoundingModel, corrected_for_attenuation
 from latentadj.core.factor_analysis import FactorModel
+from latentadj.core.matrix import Array
+from latentadj.core.variance import squeeze_variances
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate
 
@@ -22,7 +24,8 @@ def linked_factors(
         Orthonormal directions and their least-squares loadings.
     link : ConfoundingModel
     with_error : bool, default=True
-        Carry the error of the link into the features' variances.
+        Mind the errors of loadings and link: correct the link for attenuation, and carry its own error into
+        the features' variances.
 
     Returns
     -------
@@ -31,15 +34,29 @@ def linked_factors(
 
     Notes
     -----
-    Refitting on Z then gives ``naive effect - omega a_j`` for every feature (method notes, identity 1).
+    Refitting on Z then gives ``naive effect - omega a_j`` for every feature (method notes, identity 1). The
+    noise variances that weigh the features are moderated (Smyth 2004): an unmoderated one that is small by
+    chance would give its feature too much weight in the link.
     """
-    usable = np.where(problem.constant, 0.0, model.psi)
-    found = link.estimate(problem.naive_effects, model.loadings, usable, problem.primary_unscaled, problem.controls)
+    noise = moderated_noise(problem, model)
+    found = link.estimate(problem.naive_effects, model.loadings, noise, problem.primary_unscaled, problem.controls)
+    details = {"psi": model.psi}
+    if with_error:
+        reliability = link.reliability(model.loadings, noise, problem.controls)
+        found = corrected_for_attenuation(found, reliability)
+        details["reliability"] = np.diag(reliability).copy()
     scores = model.directions + problem.primary_residual @ found.omega
     return FactorEstimate(
         scores,
         link=found if with_error else None,
         converged=model.converged and found.converged,
         n_iter=model.n_iter,
-        details={"omega": found.omega, "psi": model.psi},
+        details={**details, "omega": found.omega},
     )
+
+
+def moderated_noise(problem: AdjustmentProblem, model: FactorModel) -> Array:
+    """Moderated noise variances ``(n_features,)`` of a factor model; 0 for features that do not vary."""
+    df = max(problem.df_resid - model.directions.shape[1], 1)
+    psi = np.where(problem.constant | ~(model.psi > 0), np.nan, model.psi)
+    return np.nan_to_num(squeeze_variances(psi, df).s2_post, nan=0.0)

@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 
 from latentadj.core.kernels import GramKernel
 from latentadj.core.matrix import Array, FeatureSubset
-from latentadj.core.multiple import edge_pi0, local_fdr
+from latentadj.core.multiple import local_fdr
 from latentadj.core.passes import run_pass
 from latentadj.core.tails import f_upper_p
 from latentadj.exceptions import FactorLimitWarning, MethodError
@@ -105,7 +105,7 @@ class TwoStepSVA(LatentFactorEstimator):
         p = f_upper_p(explained / left * (n - 2), 1.0, float(n - 2))
         p = np.where(problem.constant[:, None], np.nan, p)
         old = self.compat == "sva"
-        rates = [local_fdr(column, pi0=edge_pi0(column), flavor="edge", old_coords=old) for column in p.T]
+        rates = [local_fdr(column, flavor="edge", old_coords=old) for column in p.T]
         return np.column_stack(rates) < self.lfdr_cutoff
 
 

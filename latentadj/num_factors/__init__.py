@@ -1,6 +1,6 @@
 """Stage 2, the number of latent factors: a rule per file, and the choice among them."""
 
-from latentadj.num_factors.base import NumFactorsRule, SimulatedAnswer
+from latentadj.num_factors.base import NumFactorsRule
 from latentadj.num_factors.eigenvalue_difference import EigenvalueDifference
 from latentadj.num_factors.gavish_donoho import GavishDonoho
 from latentadj.num_factors.leek import Leek
@@ -13,7 +13,6 @@ __all__ = [
     "Leek",
     "NumFactorsRule",
     "ParallelAnalysis",
-    "SimulatedAnswer",
     "choose_number",
     "factor_limit",
     "rule_from_name",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -48,19 +47,6 @@ class NumFactorsRule(BaseEstimator, ABC):  # type: ignore[misc]
         -------
         RuleAnswer
         """
-
-
-@dataclass(frozen=True)
-class SimulatedAnswer(RuleAnswer):
-    """Answer of a rule that simulates its null.
-
-    Attributes
-    ----------
-    null_shares : ndarray of shape (2, n_tried)
-        Median and upper bound of the shares under the null.
-    """
-
-    null_shares: Array = field(default_factory=lambda: np.empty((2, 0)))
 
 
 def check_scale(scale: str | None) -> None:

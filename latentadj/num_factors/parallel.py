@@ -10,7 +10,6 @@ from latentadj.core.wishart import wishart_eigenvalues
 from latentadj.exceptions import MethodError
 from latentadj.num_factors.base import (
     NumFactorsRule,
-    SimulatedAnswer,
     check_scale,
     count_features,
     feature_weights,
@@ -19,6 +18,7 @@ from latentadj.num_factors.base import (
     scaled_spectrum,
 )
 from latentadj.problem import AdjustmentProblem
+from latentadj.results.factors import RuleAnswer
 
 NAMES = {"permutation": "parallel_analysis", "wishart": "parallel_analysis_wishart"}
 
@@ -83,7 +83,7 @@ class ParallelAnalysis(NumFactorsRule):
         """Name of the rule in tables."""
         return NAMES.get(self.method, NAMES["permutation"])
 
-    def select(self, problem: AdjustmentProblem, limit: int, rng: np.random.Generator) -> SimulatedAnswer:
+    def select(self, problem: AdjustmentProblem, limit: int, rng: np.random.Generator) -> RuleAnswer:
         """Apply the rule; see `NumFactorsRule.select`.
 
         Raises
@@ -97,7 +97,7 @@ class ParallelAnalysis(NumFactorsRule):
         null = leading_shares(self._null_eigenvalues(problem, rng), n_tried)
         bound = upper_bound(null, self.alpha)
         shown = slice(0, max(limit, 0))
-        return SimulatedAnswer(
+        return RuleAnswer(
             rule=self.name,
             n_factors=min(leading_count(observed > bound), max(limit, 0)),
             statistic=observed[shown],
@@ -126,16 +126,12 @@ class ParallelAnalysis(NumFactorsRule):
         """Squared singular values ``(n_permutations, df_resid)`` under the null."""
         weights = feature_weights(problem, self.scale)
         if self.method == "permutation":
-            return permuted_eigenvalues(
-                problem.matrix, problem.basis, self.n_permutations, rng, weights=weights
-            )
+            return permuted_eigenvalues(problem.matrix, problem.basis, self.n_permutations, rng, weights=weights)
         rss = problem.sums.rss if weights is None else problem.sums.rss * weights**2
         return wishart_eigenvalues(rss, problem.n_samples, problem.df_resid, self.n_permutations, rng)
 
     def _description(self) -> str:
-        null = (
-            "permuted residuals" if self.method == "permutation" else "a Wishart approximation of permutation"
-        )
+        null = "permuted residuals" if self.method == "permutation" else "a Wishart approximation of permutation"
         return (
             f"Share of the residual sum of squares ({scale_words(self.scale)}); a factor counts while at "
             f"most {self.alpha:.0%} of {self.n_permutations} draws of {null} reach it."

@@ -10,7 +10,7 @@ import numpy as np
 
 from latentadj.core.matrix import Array
 from latentadj.exceptions import DegreesOfFreedomError, FactorLimitWarning, InputError, MethodError
-from latentadj.num_factors.base import NumFactorsRule, SimulatedAnswer, scaled_spectrum
+from latentadj.num_factors.base import NumFactorsRule, scaled_spectrum
 from latentadj.num_factors.eigenvalue_difference import EigenvalueDifference
 from latentadj.num_factors.gavish_donoho import GavishDonoho
 from latentadj.num_factors.leek import Leek
@@ -159,9 +159,8 @@ def _by_rule(problem: AdjustmentProblem, rule: NumFactorsRule, rng: np.random.Ge
         _warn_limit(problem, rule, limit)
     others = (r for r in _cheap_rules(problem) if r.name != rule.name)
     answers = (answer, *(r.select(problem, limit, rng) for r in others))
-    null = answer.null_shares if isinstance(answer, SimulatedAnswer) else np.empty((2, 0))
     shares = scaled_spectrum(problem, rule.scale).shares
-    return NumFactorsResult(answer.n_factors, rule.name, limit, answers, shares, null)
+    return NumFactorsResult(answer.n_factors, rule.name, limit, answers, shares, answer.null_shares)
 
 
 def _as_given(problem: AdjustmentProblem, k: int, rng: np.random.Generator) -> NumFactorsResult:

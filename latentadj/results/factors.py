@@ -28,6 +28,9 @@ class RuleAnswer:
         What the statistic is held against; NaN where the rule has none.
     description : str
         One sentence: what the statistic is and when a factor counts.
+    null_shares : ndarray of shape (2, n_tried)
+        Median and upper bound of the shares of the residual sum of squares under the null, for rules that
+        simulate it; else empty.
     """
 
     rule: str
@@ -35,6 +38,7 @@ class RuleAnswer:
     statistic: Array
     threshold: Array
     description: str
+    null_shares: Array = field(default_factory=lambda: np.empty((2, 0)))
 
 
 @dataclass(frozen=True)

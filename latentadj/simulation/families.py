@@ -27,7 +27,7 @@ FAMILIES: dict[str, Scenario] = _by_name(
     Scenario("hidden batch", factor_shape="batch"),
     Scenario("unequal variances", variance_df=2.0),
     Scenario("rare group", group_share=0.1),
-    Scenario("counts, n 40", n_samples=40, scale="log_counts", loading_sd=0.5),
+    Scenario("counts n 40", n_samples=40, scale="log_counts", loading_sd=0.5),
     Scenario("twenty weak factors", n_samples=120, n_factors=20, loading_sd=0.4),
     Scenario("outlying samples", n_outliers=2),
     Scenario("correlated noise", noise_correlation=0.3),
@@ -37,7 +37,7 @@ FAMILIES: dict[str, Scenario] = _by_name(
 
 #: Families for which no method is known to be right, the oracle included in some.
 OPEN_FAMILIES: dict[str, Scenario] = _by_name(
-    Scenario("counts, n 12", n_samples=12, n_factors=1, scale="log_counts", loading_sd=0.5),
+    Scenario("counts n 12", n_samples=12, n_factors=1, scale="log_counts", loading_sd=0.5),
     Scenario("n 8", n_samples=8, n_factors=1, effect_sd=2.5),
     Scenario("noisy rare group", group_share=0.2, group_noise_ratio=2.0),
 )

@@ -135,18 +135,14 @@ def test_unit_scale_ignores_units_and_constant_features():
 def test_fewer_features_than_samples():
     """Seven features under a design of rank 2 leave five directions to try, as in the reference."""
     rng = np.random.default_rng(0)
-    answer = ParallelAnalysis(scale=None).select(
-        problem_of(rng.normal(size=(30, 7)), rng.normal(size=30)), 9, rng
-    )
+    answer = ParallelAnalysis(scale=None).select(problem_of(rng.normal(size=(30, 7)), rng.normal(size=30)), 9, rng)
     assert answer.null_shares.shape == (2, 5)
     assert answer.statistic.sum() == pytest.approx(1.0)
 
 
 def test_residuals_that_vanish_have_no_factors():
     group = np.arange(12) % 2.0
-    answer = ParallelAnalysis().select(
-        problem_of(np.outer(group, np.ones(30)), group), 4, np.random.default_rng(0)
-    )
+    answer = ParallelAnalysis().select(problem_of(np.outer(group, np.ones(30)), group), 4, np.random.default_rng(0))
     assert answer.n_factors == 0
 
 

@@ -53,9 +53,7 @@ def test_table_has_statistic_and_threshold_of_every_rule():
     assert counted.reindex(table.rule.unique()).tolist() == [2, 2, 2, 2]
 
 
-@pytest.mark.parametrize(
-    "rule", [ParallelAnalysis(scale=None), Leek(), EigenvalueDifference(), GavishDonoho()]
-)
+@pytest.mark.parametrize("rule", [ParallelAnalysis(scale=None), Leek(), EigenvalueDifference(), GavishDonoho()])
 def test_rule_instances(rule):
     before = rule.get_params()
     result = choose(simulated(40, 1000, 2, 0), rule)
@@ -155,9 +153,7 @@ def test_other_rules_are_left_out_where_they_cost_much(monkeypatch):
     assert len(choose(problem, 2).answers) == 3
 
 
-@pytest.mark.parametrize(
-    ("n", "m", "expected"), [(60, 2000, 20), (8, 2000, 2), (6, 2000, 1), (60, 12, 4), (5, 99, 0)]
-)
+@pytest.mark.parametrize(("n", "m", "expected"), [(60, 2000, 20), (8, 2000, 2), (6, 2000, 1), (60, 12, 4), (5, 99, 0)])
 def test_limit(n, m, expected):
     """A third of the samples, a third of the features, three residual degrees of freedom left."""
     assert factor_limit(simulated(n, m, 0, 0)) == expected

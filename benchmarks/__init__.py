@@ -1,0 +1,1 @@
+"""Measured speed, as ratios in the same run: `python -m benchmarks`."""

@@ -1,0 +1,58 @@
+"""Run every benchmark and print one table of ratios; exit status 1 if a limit is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from benchmarks import regression, rivals, surrogate, tails
+from benchmarks.measure import Row, measure
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+HEADER = """# Benchmarks
+
+Made by `python -m benchmarks --write`. Both sides in the same run, one thread, CPU milliseconds, medians; correctness
+is asserted before anything is timed. The last column is our wall time with two threads. A ratio below 1 means faster
+than the other side. R rows need Rscript with limma and sva; R is warmed up first and runs on one OpenBLAS thread.
+
+"""
+COLUMNS = ("case", "against", "ours", "other", "ratio", "limit", "wall, 2 threads")
+
+
+def line(row: Row) -> str:
+    """One line of the Markdown table."""
+    wall = "" if row.wall_two_threads is None else f"{row.wall_two_threads:.1f}"
+    limit = row.limit + ("" if row.kept else " MISSED")
+    cells = (row.name, row.against, f"{row.ours:.2f}", f"{row.other:.2f}", f"{row.ratio:.3g}", limit, wall)
+    return "| " + " | ".join(cells) + " |"
+
+
+def main() -> int:
+    """Parse the options, run, print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--slow", action="store_true", help="also the rivals that take minutes")
+    parser.add_argument("--write", action="store_true", help=f"write the table to docs/{PAGE.name}")
+    options = parser.parse_args()
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    print(*lines, sep="\n")
+    kept = True
+    for source in (regression.cases, surrogate.cases, tails.cases):
+        for case in source():
+            kept &= _emit(measure(case, options.repeats), lines)
+    for row in regression.memory_rows() + rivals.rows(options.repeats, slow=options.slow):
+        kept &= _emit(row, lines)
+    if options.write:
+        PAGE.write_text(HEADER + "\n".join(lines) + "\n")
+    return 0 if kept else 1
+
+
+def _emit(row: Row, lines: list[str]) -> bool:
+    lines.append(line(row))
+    print(lines[-1], flush=True)
+    return row.kept
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Figures as inline images."""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from latentadj.exceptions import InputError
+from latentadj.plots.style import require_matplotlib
+from latentadj.report.markup import escape, paragraph
+
+_DPI = 110
+
+
+def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, *, columns: int = 1) -> str:
+    """Draw into a new figure and return it as an image inside the page.
+
+    Parameters
+    ----------
+    draw : callable
+        Gets the axes (an array of them when there are several columns).
+    size : tuple of float
+        Width and height in inches.
+    alt : str
+        What the picture shows, for readers who cannot see it.
+    columns : int, default=1
+
+    Returns
+    -------
+    str
+        A ``figure`` element with a PNG image as a data URI; when the result lacks what the picture needs, a
+        sentence that says so.
+
+    Raises
+    ------
+    MissingExtraError
+        Without Matplotlib.
+
+    Notes
+    -----
+    The figure is made without pyplot: nothing is shown, no global setting is read or changed by it, and
+    threads do not meet.
+
+    Examples
+    --------
+    >>> html = picture(lambda ax: ax.plot([0, 1]), (2, 2), "a line")
+    >>> html.startswith('<figure><img alt="a line" src="data:image/png;base64,')
+    True
+    """
+    figure = require_matplotlib("matplotlib.figure").Figure(figsize=size, layout="constrained")
+    require_matplotlib("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    try:
+        draw(figure.subplots(1, columns))
+    except InputError as error:
+        return paragraph(f"No picture: {error}", "note")
+    return f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{_encoded(figure)}"></figure>'
+
+
+def _encoded(figure: Any) -> str:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # a name may hold characters that the font lacks; they are shown as boxes, the tables show them in full
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
