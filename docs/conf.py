@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 
 project = "latentadj"
 author = "The latentadj developers"
 copyright = "2026, the latentadj developers"
-release = version("latentadj")
+release = version = metadata.version("latentadj")
 
 HERE = Path(__file__).parent
 # Vignettes live beside the documentation; Sphinx wants them inside its source folder.

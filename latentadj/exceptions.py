@@ -67,6 +67,10 @@ class LatentAdjWarning(UserWarning):
     """Base class of every warning issued by latentadj."""
 
 
+class InputNoteWarning(LatentAdjWarning):
+    """How the input was read: matched by position, rows of the sample table left out, made dense."""
+
+
 class NearConfoundingWarning(LatentAdjWarning):
     """A tested column is almost determined by the other design columns."""
 

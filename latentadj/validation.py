@@ -46,6 +46,36 @@ def validated_array(estimator: Any, X: Any, *, training: bool) -> NDArray[Any]:
     return values
 
 
+def finite_array(X: Any) -> NDArray[Any]:
+    """Check new samples whose columns are known to be right: numbers, none missing or infinite.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        One sample is enough.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+        float32 or float64.
+
+    Raises
+    ------
+    InputError
+        With scikit-learn's message.
+
+    Examples
+    --------
+    >>> finite_array([[1, 2]])
+    array([[1., 2.]])
+    """
+    try:
+        values: NDArray[Any] = check_array(X, dtype=[np.float64, np.float32])
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return values
+
+
 def plain_array(X: Any) -> Any:
     """Turn lists into arrays, and refuse in scikit-learn's words what it refuses in an array.
 

@@ -60,8 +60,6 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
         _check_formula(args.formula, samples, args.samples)
     with terminal.stage(f"Reading {args.matrix}"):
         matrix = read_matrix(args.matrix, orientation=args.orientation, layer=args.layer)
-    for text in matrix.notes:
-        terminal.note(text)
     _require_samples(args, matrix, samples)
     controls = _read_controls(args, matrix)
     options = _checked_options(args, controls)

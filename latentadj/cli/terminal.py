@@ -29,7 +29,7 @@ class Terminal:
 
     Examples
     --------
-    >>> Terminal(sys.stdout, sys.stderr).facts({"Factors": "2"})
+    >>> Terminal(sys.stdout, sys.stderr).facts({"Factors": "2"})  # doctest: +NORMALIZE_WHITESPACE
     Factors	2
     """
 

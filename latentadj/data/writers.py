@@ -162,12 +162,16 @@ def atomic_directory(
     """
     target = Path(out_dir)
     _require_free(target, overwrite, owned)
+    made = [folder for folder in target.parents if not folder.exists()]
     staging = _make_staging(target)
     try:
         yield staging
         _move_all(staging, target, overwrite)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        with suppress(OSError):  # not empty: something was written into it
+            for folder in made:
+                folder.rmdir()
 
 
 def _require_free(target: Path, overwrite: bool, owned: Sequence[str] | None) -> None:

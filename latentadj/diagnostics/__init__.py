@@ -1,12 +1,12 @@
 """Tables and checks behind the pictures: what the factors are, how the p-values look, what adjustment changed."""
 
 from latentadj.diagnostics.association import covariate_recovery, factor_association
-from latentadj.diagnostics.calibration_table import calibration_table, control_table
+from latentadj.diagnostics.calibration import calibration_table, control_table
 from latentadj.diagnostics.check import CheckResult
-from latentadj.diagnostics.component_table import component_table
+from latentadj.diagnostics.components import component_table
 from latentadj.diagnostics.discoveries import df_budget, discovery_table
 from latentadj.diagnostics.pvalues import classify_pvalues, pvalue_counts, term_pvalues
-from latentadj.diagnostics.scree_table import factor_shares, scree_table
+from latentadj.diagnostics.spectrum import factor_shares, scree_table
 
 __all__ = [
     "CheckResult",

@@ -27,40 +27,38 @@ MEDIAN_CHI2 = float(chdtri(1.0, 0.5))
 _TEXTS: dict[str, tuple[str, str, str]] = {
     "uniform": (
         "ok",
-        "The p-values are spread evenly, as they are when nothing depends on the variable.",
+        "Hardly any feature seems to depend on the variable.",
         "Expect few or no discoveries; that is an answer.",
     ),
     "uniform+spike": (
         "ok",
-        "A flat part from the features without effect, and a peak near 0 from those with one.",
+        "Features without effect make the flat part, those with one the peak near 0.",
         "The p-values can be read as they are.",
     ),
     "inflated": (
         "warning",
-        "The density falls all the way to 1 and no part of it is flat: either confounding is left, or most "
-        "features truly respond; p-values alone cannot tell which.",
-        "Check the confounding test and the covariates, and vary the number of factors before counting discoveries.",
+        "Either confounding is left, or most features truly respond; p-values alone cannot tell which.",
+        "Look at the confounding test and the covariates, and vary the number of factors, before counting discoveries.",
     ),
     "conservative": (
         "warning",
-        "Small p-values are too rare: a hidden factor that is balanced against the variable inflates the "
-        "residual variances, or errors are correlated.",
+        "A hidden factor that is balanced against the variable inflates the residual variances, or errors are "
+        "correlated.",
         "Add factors, or a covariate that is missing from the design.",
     ),
     "u_shaped": (
         "warning",
-        "P-values pile up near 0 and near 1: true effects on top of null p-values that are too large, or tests "
-        "that are one-sided or discrete.",
-        "Add factors or a missing covariate; do not use q-values, whose share of nulls is estimated near 1.",
+        "True effects on top of null p-values that are too large, or tests that are one-sided or discrete.",
+        "Add factors or a missing covariate; do not use q-values, whose share of nulls is then estimated near 1.",
     ),
     "discrete": (
         "note",
-        "Most p-values are tied: ranks, counts or permutations allow only a few values.",
+        "Ranks, counts or permutations allow only a few values.",
         "Read the small p-values, not the shape; more permutations or samples give more values.",
     ),
     "too_few": (
         "note",
-        f"There are fewer than {ENOUGH} p-values, too few for a shape.",
+        f"A shape needs at least {ENOUGH} p-values.",
         "Look at the p-values one by one.",
     ),
 }

@@ -14,7 +14,7 @@ from latentadj.core.matrix import ArrayMatrix
 from latentadj.design import Design, design_from_target
 from latentadj.exceptions import InputError
 from latentadj.factors import SVA, LatentFactorEstimator, frozen_scores
-from latentadj.validation import require_finite, validated_array
+from latentadj.validation import finite_array, require_finite, validated_array
 
 Array = NDArray[np.float64]
 
@@ -158,8 +158,7 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
                 "The feature names should match those that were passed during fit, in the same order; got "
                 f"{features.shape[1]} features, {len(expected)} were seen in fit."
             )
-        values: NDArray[Any] = validated_array(BaseEstimator(), features, training=True)
-        return values
+        return finite_array(features)
 
     def _store_covariates(self, design: Design, coef: Array) -> None:
         columns = [i for i, role in enumerate(design.roles) if role == "nuisance"]

@@ -21,7 +21,7 @@ from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
-from latentadj.exceptions import InvalidForTestingError, LatentAdjWarning
+from latentadj.exceptions import InvalidForTestingError, LatentAdjWarning, InputNoteWarning
 from latentadj.factors import FittedFactors, LatentFactorEstimator
 from latentadj.inference import Inference
 from latentadj.problem import AdjustmentProblem
@@ -43,6 +43,8 @@ class Study:
         Names, or positions where the data have no names.
     sample_data : pandas.DataFrame or None
     controls : ndarray of bool or None
+    notes : tuple of str
+        What alignment did, to be said to the user.
     """
 
     values: NDArray[Any]
@@ -51,6 +53,7 @@ class Study:
     feature_ids: NDArray[Any]
     sample_data: pd.DataFrame | None = None
     controls: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def analyse(study: Study, plan: Plan) -> AdjustmentResult:
     _refuse_invalid(plan)
     kept: list[str] = []
     with _collected(kept):
+        for note in study.notes:
+            warnings.warn(note, InputNoteWarning, stacklevel=4)
         study.design.check()
         problem = _problem(study, plan.estimator)
         require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))

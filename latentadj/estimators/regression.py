@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -131,13 +130,13 @@ class AdjustedRegression(BaseEstimator):
         values = validated_array(self, labelled.values, training=True)
         if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        table, ids = _aligned(labelled, sample_data, self.orientation)
+        table, ids, notes = _aligned(labelled, sample_data, self.orientation)
         design = self._design(y, table, values.shape[0])
         known = None if labelled.feature_ids is None else list(labelled.feature_ids)
         names = np.arange(values.shape[1]) if known is None else np.asarray(known, dtype=object)
         controls = self.controls
         mask = None if controls is None else resolve_controls(controls, known, values.shape[1])
-        return Study(values, design, ids, names, table, mask)
+        return Study(values, design, ids, names, table, mask, (*labelled.notes, *notes))
 
     def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:
         if self.formula is not None:
@@ -152,13 +151,13 @@ class AdjustedRegression(BaseEstimator):
 
 def _aligned(
     labelled: LabelledMatrix, sample_data: pd.DataFrame | None, orientation: str
-) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
-    """Return the sample table in the order of the matrix, and the sample IDs."""
+) -> tuple[pd.DataFrame | None, tuple[str, ...], tuple[str, ...]]:
+    """Return the sample table in the order of the matrix, the sample IDs, and notes on how they were matched."""
     n_samples, n_features = labelled.values.shape
     table = labelled.sample_data if sample_data is None else sample_data
     if table is None:
         ids = labelled.sample_ids or tuple(f"sample{i + 1}" for i in range(n_samples))
-        return None, ids
+        return None, ids, ()
     table, report = align_samples(
         labelled.sample_ids,
         table,
@@ -167,6 +166,4 @@ def _aligned(
         n_features=n_features,
         orientation=orientation,
     )
-    for note in report.notes:
-        warnings.warn(note, stacklevel=4)
-    return table, labelled.sample_ids or tuple(str(i) for i in table.index)
+    return table, labelled.sample_ids or tuple(str(i) for i in table.index), report.notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -21,7 +22,7 @@ from latentadj.core.passes import run_pass
 from latentadj.core.regression import RegressionFit
 from latentadj.data.controls import resolve_controls
 from latentadj.design import Design, design_from_target
-from latentadj.exceptions import ControlsError
+from latentadj.exceptions import ControlsError, InputError
 from latentadj.factors.info import MethodInfo
 from latentadj.num_factors import NumFactorsRule, choose_number
 from latentadj.problem import AdjustmentProblem
@@ -254,4 +255,8 @@ def _generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState) or random_state is None:
         seed = check_random_state(random_state).randint(2**31 - 1)
         return np.random.default_rng(int(seed))
-    return np.random.default_rng(random_state)
+    if isinstance(random_state, Integral) and random_state >= 0:
+        return np.random.default_rng(int(random_state))
+    raise InputError(
+        f"random_state={random_state!r}; give a non-negative integer, a numpy Generator or RandomState, or None."
+    )

@@ -34,6 +34,8 @@ def reference_estimate(problem: AdjustmentProblem, k: int, analysis: str, robust
     FactorEstimate
     """
     model = _factor_model(problem, k, analysis)
+    if not problem.primary_columns:
+        return FactorEstimate(problem.basis.complement() @ model.directions, converged=model.converged)
     found = _link(problem, model, robust)
     n = problem.n_samples
     cov_unscaled = problem.primary_unscaled + found.omega @ found.omega.T / n

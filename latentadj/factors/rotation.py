@@ -38,6 +38,10 @@ def linked_factors(
     noise variances that weigh the features are moderated (Smyth 2004): an unmoderated one that is small by
     chance would give its feature too much weight in the link.
     """
+    if not problem.primary_columns:
+        return FactorEstimate(
+            model.directions, converged=model.converged, n_iter=model.n_iter, details={"psi": model.psi}
+        )
     noise = moderated_noise(problem, model)
     found = link.estimate(problem.naive_effects, model.loadings, noise, problem.primary_unscaled, problem.controls)
     details = {"psi": model.psi}

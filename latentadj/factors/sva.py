@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -81,6 +82,8 @@ class SVA(LatentFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         if self.compat not in (None, "sva"):
             raise MethodError(f"compat={self.compat!r} is unknown; SVA knows None and 'sva'.")
+        if not (isinstance(self.max_iter, Integral) and self.max_iter >= 1 and self.tol > 0):
+            raise MethodError(f"SVA needs max_iter >= 1 and tol > 0; got max_iter={self.max_iter!r}, tol={self.tol!r}.")
         reference = self.compat == "sva"
         weighting = SurrogateWeighting(
             problem.matrix, problem.basis, problem.n_nuisance, problem.sums, old_coords=reference

@@ -12,6 +12,10 @@ from latentadj.core.variance import VariancePrior
 class OrdinaryT(BaseEstimator):  # type: ignore[misc]
     """Student's t and Fisher's F with each feature's own variance.
 
+    Notes
+    -----
+    Student (1908), Fisher (1925): exact for Gaussian noise and factors that are known.
+
     Examples
     --------
     >>> import latentadj as la, numpy as np

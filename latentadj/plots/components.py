@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from latentadj.diagnostics.covariates import read_covariate
 from latentadj.exceptions import InputError
 from latentadj.plots.style import GREY, MARKERS, NUMBER_MAP, PALETTE, new_axes, plain, tidy_frame
 from latentadj.results import AdjustmentResult
+from latentadj.results.components import Components
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,17 +72,38 @@ def pca(result: AdjustmentResult, color: Any = None, ax: Any = None) -> Any:
     >>> before.get_title(loc="left"), after.get_title(loc="left")
     ('Before', 'After')
     """
-    colouring = _colouring(result, color)
     if ax is None:
         ax = new_axes(9.4, 3.9, columns=2)
     axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) not in (1, 2):
         raise InputError(f"ax holds {len(axes)} axes; give one (after adjustment) or two (before, after).")
     panels = ("before", "after")[-len(axes) :]
-    for panel, which in zip(axes, panels, strict=True):
-        _draw_panel(panel, result, which, colouring)
-    _add_key(axes, colouring)
+    draw_components(result, {which: result.principal_components(which) for which in panels}, color, axes)
     return axes[0] if len(axes) == 1 else tuple(axes)
+
+
+def draw_components(result: AdjustmentResult, found: Mapping[str, Components], color: Any, axes: Sequence[Any]) -> None:
+    """Draw components that are known already, one panel for each.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+    found : mapping of str to Components
+        By "before" or "after".
+    color : str, array-like or None
+        As in `pca`.
+    axes : sequence of matplotlib Axes
+        As many as components.
+
+    Raises
+    ------
+    InputError
+        For an unknown colour.
+    """
+    colouring = _colouring(result, color)
+    for panel, (which, components) in zip(axes, found.items(), strict=True):
+        _draw_panel(panel, components, which, colouring)
+    _add_key(axes, colouring)
 
 
 def _colouring(result: AdjustmentResult, color: Any) -> _Colouring:
@@ -131,8 +153,7 @@ def _few_labels(values: pd.Series) -> NDArray[np.object_]:
     return labels
 
 
-def _draw_panel(ax: Axes, result: AdjustmentResult, which: str, colouring: _Colouring) -> None:
-    found = result.principal_components(which)
+def _draw_panel(ax: Axes, found: Components, which: str, colouring: _Colouring) -> None:
     scores = found.scores
     if scores.shape[1] < 2:
         scores = np.column_stack([scores, np.zeros((len(scores), 2 - scores.shape[1]))])
@@ -184,11 +205,11 @@ def _natural(label: str) -> list[tuple[bool, float, str]]:
     return [(not part.isdecimal(), float(part) if part.isdecimal() else 0.0, part) for part in parts if part]
 
 
-def _add_key(axes: list[Any], colouring: _Colouring) -> None:
+def _add_key(axes: Sequence[Any], colouring: _Colouring) -> None:
     """Legend or colour bar, outside the last panel."""
     last = axes[-1]
     if colouring.numbers is not None:
-        bar = last.figure.colorbar(last.collections[-1], ax=axes, fraction=0.05, pad=0.02)
+        bar = last.figure.colorbar(last.collections[-1], ax=list(axes), fraction=0.05, pad=0.02)
         bar.set_label(plain(colouring.title), fontsize=9)
         bar.ax.tick_params(labelsize=8)
     elif colouring.labels is not None:

@@ -50,8 +50,7 @@ def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, 
     >>> html.startswith('<figure><img alt="a line" src="data:image/png;base64,')
     True
     """
-    figure = require_matplotlib("matplotlib.figure").Figure(figsize=size, layout="constrained")
-    require_matplotlib("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    figure = require_matplotlib("matplotlib.figure").Figure(size, _DPI, facecolor="white", layout="constrained")
     try:
         draw(figure.subplots(1, columns))
     except InputError as error:
@@ -61,8 +60,10 @@ def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, 
 
 def _encoded(figure: Any) -> str:
     buffer = io.BytesIO()
+    canvas = require_matplotlib("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # a name may hold characters that the font lacks; they are shown as boxes, the tables show them in full
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format="png", dpi=_DPI, facecolor="white", metadata={"Software": None})
+        # savefig would draw everything twice, once for the layout
+        canvas.print_png(buffer, metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -149,13 +149,15 @@ def _recovery_lines(result: AdjustmentResult) -> Iterator[Verdict]:
         return
     found = table[table["p_adjusted"] < ALPHA]
     if not len(found):
-        text = f"The factors follow none of the {_plural(len(table), 'column')} of the sample table outside the formula."
+        text = (
+            f"The factors follow none of the {_plural(len(table), 'column')} of the sample table outside the formula."
+        )
         yield Verdict("ok", "What the factors are", text)
         return
     parts = [
-        f"{row.covariate} (canonical correlation {row.canonical_correlation:.2f}, "
-        f"p = {number(row.p_value, p_value=True)})"
-        for row in found.head(3).itertuples()
+        f"{row['covariate']} (canonical correlation {row['canonical_correlation']:.2f}, "
+        f"p = {number(row['p_value'], p_value=True)})"
+        for row in found.head(3).to_dict("records")
     ]
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     text = (
@@ -182,22 +184,25 @@ def _control_lines(result: AdjustmentResult) -> Iterator[Verdict]:
     table = control_table(result)
     for name, rows in list(table.groupby("term", sort=False))[:MOST_TERMS]:
         before, after = (rows[rows["which"] == which].iloc[0] for which in ("unadjusted", "adjusted"))
-        bad = after["uniformity_p"] < 1e-3
+        p = after["uniformity_p"]
+        level = "warning" if p < 1e-3 else "note" if p < ALPHA else "ok"
         text = (
             f"Of {int(after['n_controls'])} negative controls, {share(after['below_05'])} have p < 0.05 for {name} "
             f"(5 % expected; {share(before['below_05'])} without factors)."
         )
-        text += " They respond to it, or confounding is left." if bad else ""
-        yield Verdict("warning" if bad else "ok", "Controls", text)
+        text += "" if level == "ok" else " They respond to it, or confounding is left."
+        yield Verdict(level, "Controls", text)
 
 
 def _discovery_lines(result: AdjustmentResult) -> Iterator[Verdict]:
     table = discovery_table(result, ALPHA)
-    for row in table.head(MOST_TERMS).itertuples():
-        text = f"{row.term}: {_plural(row.adjusted, 'feature')} at 5 % false discovery rate"
+    doubtful = set(calibration_table(result).query("which == 'adjusted' and level == 'warning'")["term"])
+    for row in table.head(MOST_TERMS).to_dict("records"):
+        text = f"{row['term']}: {_plural(row['adjusted'], 'feature')} at 5 % false discovery rate"
         if result.n_factors:
-            text += f"; {row.unadjusted:,} without factors, {row.both:,} in both lists"
-        yield Verdict("ok", "Discoveries", f"{text}.")
+            text += f"; {row['unadjusted']:,} without factors, {row['both']:,} in both lists"
+        text += "; the calibration line says why to be careful." if row["term"] in doubtful else "."
+        yield Verdict("note" if row["term"] in doubtful else "ok", "Discoveries", text)
     if len(table) > MOST_TERMS:
         text = f"{len(table) - MOST_TERMS} more tested columns are in the tables below."
         yield Verdict("note", "Discoveries", text)

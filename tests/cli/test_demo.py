@@ -27,6 +27,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, out.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 def test_files(demo: tuple[Path, str]) -> None:
     out = demo[0] / "latentadj-demo"
     assert sorted(p.name for p in out.iterdir()) == ["factors.csv", "manifest.json", "report.html", "results.csv"]

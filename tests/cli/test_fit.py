@@ -218,6 +218,14 @@ def test_places_that_cannot_be_written_to(
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_refused_run_leaves_no_empty_folders(arguments: list[str], tmp_path: Path) -> None:
+    nested = tmp_path / "a" / "b" / "out"
+    assert main([*arguments, "--out", str(nested), "--formula", "~ no_such_column"]) == 2
+    assert not (tmp_path / "a").exists()
+    assert main([*arguments, "--out", str(nested)]) == 0
+    assert (nested / "results.csv").exists()
+
+
 def test_an_input_is_never_replaced(
     study: Dataset, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

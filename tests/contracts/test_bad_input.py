@@ -7,7 +7,6 @@ in the folder (which the run was allowed to replace) as it was, to the byte and 
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -294,86 +293,6 @@ def test_the_study_itself_is_accepted(tmp_path: Path, out: Path) -> None:
     arguments = make_study().write(tmp_path / "input")
     assert main(["fit", *arguments, "--out", str(out), "--overwrite", "--no-report", "--threads", "1"]) == 0
     assert make_study().run().n_factors == 1
-
-
-def spoil_file(name: str, content: bytes) -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content) and None
-
-
-def zip_and_cut(name: str) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
-        path = folder / name
-        packed = gzip.compress(path.read_bytes())
-        path.write_bytes(packed[: len(packed) // 2])
-
-    return spoil
-
-
-def edit(name: str, change: Callable[[list[str]], list[str]]) -> Callable[[Path], None]:
-    def spoil(folder: Path) -> None:
-        lines = (folder / name).read_text().splitlines()
-        (folder / name).write_text("\n".join(change(lines)) + "\n")
-
-    return spoil
-
-
-FILES = [
-    ("no matrix", lambda folder: (folder / "matrix.csv").unlink(), "matrix.csv", ("no file",)),
-    ("empty matrix", spoil_file("matrix.csv", b""), "matrix.csv", ("empty",)),
-    ("blank matrix", spoil_file("matrix.csv", b"\n\n\n"), "matrix.csv", ("blank",)),
-    ("heading only", edit("matrix.csv", lambda lines: lines[:1]), "matrix.csv", ("no rows",)),
-    ("truncated gzip", zip_and_cut("matrix.csv"), "matrix.csv", ("truncated", "gzip")),
-    ("binary", spoil_file("matrix.csv", bytes(range(128, 256)) * 9), "matrix.csv", ("UTF-8",)),
-    (
-        "short row",
-        edit("matrix.csv", lambda lines: [*lines[:4], lines[4].rpartition(",")[0], *lines[5:]]),
-        "matrix.csv",
-        ("line 5", "40 fields", "41"),
-    ),
-    ("empty sample table", spoil_file("samples.csv", b""), "samples.csv", ("empty",)),
-    ("truncated sample table", zip_and_cut("samples.csv"), "samples.csv", ("truncated",)),
-    (
-        "column twice in the sample table",
-        edit("samples.csv", lambda lines: [lines[0].replace("plate", "age"), *lines[1:]]),
-        "samples.csv",
-        ("'age'", "more than once"),
-    ),
-]
-
-
-@pytest.mark.parametrize(("spoil", "name", "words"), [f[1:] for f in FILES], ids=[f[0] for f in FILES])
-def test_files(
-    spoil: Callable[[Path], None],
-    name: str,
-    words: tuple[str, ...],
-    tmp_path: Path,
-    out: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    folder = tmp_path / "input"
-    arguments = make_study().write(folder)
-    spoil(folder)
-    reader = la.read_matrix if name == "matrix.csv" else la.read_samples
-    with pytest.raises(errors.FileFormatError) as caught:
-        reader(folder / name)
-    message = refused(arguments, out, capsys)
-    for word in (name, *words):
-        assert word in message
-        assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "word"), [(b"", "empty"), (b"\n\n", "no IDs"), (b"nothing\nelse\n", "0 of 2")], ids=str
-)
-def test_controls_files(
-    content: bytes, word: str, tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = make_study().write(tmp_path / "input")
-    path = tmp_path / "input" / "housekeeping.txt"
-    path.write_bytes(content)
-    with pytest.raises(errors.LatentAdjError, match=word):
-        la.read_controls(path, list(make_study().X.columns))
-    assert word in refused([*arguments, "--controls", str(path)], out, capsys)
 
 
 def test_constant_features_stay_and_are_flagged(tmp_path: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,20 @@
 """What every method of the catalogue promises, whatever it computes.
 
-A new method enters by being in `latentadj.factors.METHODS`. Tolerances are relative to the largest number of the
-array compared. Measured, over all methods: threads 0 (bit for bit), block width and memory order 2e-13, sample and
-feature order 3e-12, float32 storage of the same values 3e-13, float32 rounding of the values 3e-6. SVA alone
-repeats a map some ten times, each round multiplying round-off by about ten, and owns the larger numbers.
+A new method enters by being in `latentadj.factors.METHODS`. Numbers compared are factors, loadings, variances and the
+columns of the table; differences count relative to the largest number of the array. Largest measured, over all methods:
+
+=====================================================  ========  ========
+what is changed                                        measured  asserted
+=====================================================  ========  ========
+number of threads, repetition, float32 storage         0        0
+block width, memory order, views                       9e-14    1e-11
+order of samples, of features                          1e-13    1e-11
+x plus nuisance columns                                3e-13    1e-11
+constants, units, nuisance columns added to the data   8e-14    1e-11
+values rounded to float32                              7e-7     1e-5
+=====================================================  ========  ========
+
+SVA repeats a map until it settles and owns most of the largest numbers; the promise of 1e-10 holds for it too.
 """
 
 from __future__ import annotations
@@ -24,7 +35,7 @@ from latentadj.factors import METHODS
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 
 N, M, K = 30, 400, 2
-ROUNDING = 1e-10
+ROUNDING = 1e-11
 SINGLE = 1e-5
 FORMULA = "~ x | age"
 
@@ -166,7 +177,7 @@ class TestSameAnswer:
     def test_float32_storage_of_the_same_values(self, method: type) -> None:
         """Everything is accumulated in float64, so that storage alone costs no digits."""
         single = study().X.astype(np.float32)
-        assert_same(run(method, single), run(method, single.astype(np.float64)), ROUNDING)
+        assert_same(run(method, single), run(method, single.astype(np.float64)), 0.0)
 
     def test_float32_rounding_of_the_values(self, method: type) -> None:
         assert_same(run(method, study().X.astype(np.float32)), usual(method), SINGLE)
