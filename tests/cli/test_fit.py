@@ -129,7 +129,7 @@ def test_array_without_ids_is_matched_by_position_and_says_so(
     assert main(arguments) == 0
     warning = "The matrix has no sample IDs: the rows of the sample table were matched by position."
     assert capsys.readouterr().err == f"warning: {warning}\n"
-    assert warning in manifest(tmp_path / "out")["warnings"]
+    assert manifest(tmp_path / "out")["warnings"] == [f"InputNoteWarning: {warning}"]
     expected = la.adjust(study.X, FORMULA, study.sample_data).tidy().drop(columns="feature")
     same_table(read_results(tmp_path / "out").drop(columns="feature"), expected)
 

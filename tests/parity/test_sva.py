@@ -5,10 +5,10 @@ Largest errors over bladderbatch, sim1 and sim2:
 =============================  ==============================  =====================================
 quantity                       measured                        stored digits
 =============================  ==============================  =====================================
-sv, 5 and 20 rounds            3.7e-13                         15
+sv, 5 and 20 rounds            4.0e-13                         15
 sv, two-step (compat)          6.8e-15                         15
-sv, supervised and ssva        7.2e-15                         15
-1 - canonical correlation      4.4e-16
+sv, supervised and ssva        4.9e-15                         15
+1 - canonical correlation      2.2e-16
 posterior probabilities        5.0e-9 absolute                 8
 f.pvalue (p)                   5.0e-9 relative, 5e-10 absolute 9; sva takes 1 - F(x), so 1.1e-16 absolute
 two-step, component dropped    5.0e-15 (compat)                17
