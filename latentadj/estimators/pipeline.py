@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
-from latentadj.exceptions import InvalidForTestingError, LatentAdjWarning, InputNoteWarning
+from latentadj.exceptions import InputNoteWarning, InvalidForTestingError, LatentAdjWarning
 from latentadj.factors import FittedFactors, LatentFactorEstimator
 from latentadj.inference import Inference
 from latentadj.problem import AdjustmentProblem
@@ -131,7 +132,15 @@ def _collected(kept: list[str]) -> Iterator[None]:
     for warning in caught:
         if issubclass(warning.category, LatentAdjWarning):
             kept.append(f"{warning.category.__name__}: {warning.message}")
-        warnings.warn(str(warning.message), warning.category, stacklevel=4)
+        warnings.warn(str(warning.message), warning.category, stacklevel=_level_of_the_caller())
+
+
+def _level_of_the_caller() -> int:
+    """Stack level of the first frame outside this package, so that a warning points at the user's line."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in ("latentadj", "contextlib"):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:

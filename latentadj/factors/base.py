@@ -255,7 +255,7 @@ def _generator(random_state: Any) -> np.random.Generator:
     if isinstance(random_state, np.random.RandomState) or random_state is None:
         seed = check_random_state(random_state).randint(2**31 - 1)
         return np.random.default_rng(int(seed))
-    if isinstance(random_state, Integral) and random_state >= 0:
+    if isinstance(random_state, Integral) and int(random_state) >= 0:
         return np.random.default_rng(int(random_state))
     raise InputError(
         f"random_state={random_state!r}; give a non-negative integer, a numpy Generator or RandomState, or None."

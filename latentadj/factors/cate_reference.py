@@ -47,7 +47,7 @@ def reference_estimate(problem: AdjustmentProblem, k: int, analysis: str, robust
         subtraction=Subtraction(found.omega, model.psi, cov_unscaled, np.inf, extra),
         converged=model.converged,
         n_iter=model.n_iter,
-        details={"omega": found.omega, "psi": model.psi},
+        details={"psi": model.psi},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from latentadj.confounding import ConfoundingModel, corrected_for_attenuation
@@ -49,13 +51,14 @@ def linked_factors(
         reliability = link.reliability(model.loadings, noise, problem.controls)
         found = corrected_for_attenuation(found, reliability)
         details["reliability"] = np.diag(reliability).copy()
-    scores = model.directions + problem.primary_residual @ found.omega
+    else:
+        found = replace(found, covariance=np.zeros_like(found.covariance))
     return FactorEstimate(
-        scores,
-        link=found if with_error else None,
+        scores=model.directions + problem.primary_residual @ found.omega,
+        link=found,
         converged=model.converged and found.converged,
         n_iter=model.n_iter,
-        details={**details, "omega": found.omega},
+        details=details,
     )
 
 

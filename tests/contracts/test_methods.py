@@ -19,10 +19,7 @@ SVA repeats a map until it settles and owns most of the largest numbers; the pro
 
 from __future__ import annotations
 
-import inspect
 import pickle
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -30,97 +27,24 @@ import pytest
 from sklearn.base import clone
 
 import latentadj as la
-from latentadj.factors import METHODS
+from tests.contracts.made_up import (
+    FORMULA,
+    ROUNDING,
+    SINGLE,
+    K,
+    M,
+    N,
+    all_methods,
+    assert_close,
+    assert_same,
+    build,
+    numbers,
+    run,
+    study,
+    usual,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
-
-N, M, K = 30, 400, 2
-ROUNDING = 1e-11
-SINGLE = 1e-5
-FORMULA = "~ x | age"
-
-all_methods = pytest.mark.parametrize("method", METHODS, ids=lambda cls: cls.method_info.name)
-
-
-@dataclass(frozen=True)
-class MadeUpStudy:
-    X: np.ndarray
-    table: pd.DataFrame
-    controls: np.ndarray
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        return pd.DataFrame(self.X, index=self.table.index, columns=[f"g{i}" for i in range(self.X.shape[1])])
-
-
-@cache
-def study() -> MadeUpStudy:
-    """Two hidden factors, one associated with x; 50 controls; 40 true effects."""
-    rng = np.random.default_rng(42)
-    x = np.repeat([0.0, 1.0], N // 2)
-    age = rng.normal(50, 10, size=N)
-    factors = rng.normal(size=(N, K))
-    factors[:, 0] += 0.8 * x
-    effects = np.zeros(M)
-    effects[-40:] = rng.normal(size=40) * 2
-    spread = np.exp(0.3 * rng.normal(size=M))
-    X = (
-        8.0
-        + np.outer(x, effects)
-        + np.outer(age - 50, 0.03 * rng.normal(size=M))
-        + factors @ rng.normal(size=(K, M))
-        + spread * rng.normal(size=(N, M))
-    )
-    X.flags.writeable = False
-    table = pd.DataFrame({"x": x, "age": age}, index=[f"s{i}" for i in range(N)])
-    return MadeUpStudy(X, table, np.arange(M) < 50)
-
-
-def build(method: type, n_factors: int = K) -> la.LatentFactorEstimator:
-    """The method with the options that it has among number of factors and controls."""
-    given = {"n_factors": n_factors, "controls": study().controls}
-    known = inspect.signature(method.__init__).parameters
-    return method(**{key: value for key, value in given.items() if key in known})
-
-
-def run(method: type, X=None, table=None, *, n_factors: int = K, formula: str = FORMULA) -> la.AdjustmentResult:
-    s = study()
-    return la.adjust(
-        s.frame if X is None else X,
-        formula,
-        s.table if table is None else table,
-        method=build(method, n_factors),
-        allow_invalid=True,
-    )
-
-
-def numbers(result: la.AdjustmentResult) -> dict[str, np.ndarray]:
-    table = result.tidy()
-    columns = ("estimate", "std_error", "statistic", "p_value", "mean", "conf_low")
-    return {
-        "factors": result.factors.to_numpy(),
-        "loadings": result.loadings.to_numpy(),
-        "sigma2": result.fit.sigma2,
-        **{name: table[name].to_numpy() for name in columns},
-    }
-
-
-def assert_same(found: la.AdjustmentResult, expected: la.AdjustmentResult, tolerance: float) -> None:
-    others = numbers(expected)
-    for name, values in numbers(found).items():
-        assert_close(values, others[name], tolerance, name)
-
-
-def assert_close(found: np.ndarray, expected: np.ndarray, tolerance: float, name: str = "") -> None:
-    assert found.shape == expected.shape, name
-    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected), err_msg=name)
-    scale = np.nanmax(np.abs(expected), initial=0.0)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=name)
-
-
-@cache
-def usual(method: type) -> la.AdjustmentResult:
-    return run(method)
 
 
 def expected_factors(method: type) -> int:
@@ -407,3 +331,32 @@ def test_cards_are_complete(method: type) -> None:
     if not info.valid_for_testing:
         with pytest.raises(la.exceptions.InvalidForTestingError, match="allow_invalid=True"):
             la.adjust(study().X, FORMULA, study().table, method=info.name)
+
+
+@pytest.mark.parametrize(
+    "method", [la.SupervisedSVA, la.RUV2, la.RUV4, la.NegativeControlCATE], ids=lambda c: c.__name__
+)
+class TestTooFewControls:
+    """Three controls carry at most two factors."""
+
+    CONTROLS = [0, 1, 2]
+
+    def test_a_number_that_was_asked_for_is_an_error(self, method: type) -> None:
+        with pytest.raises(la.exceptions.ControlsError, match="3 factors need more than 3 negative controls"):
+            method(3, controls=self.CONTROLS).fit(study().X, study().table["x"])
+
+    def test_an_automatic_number_is_cut(self, method: type) -> None:
+        rule = la.GavishDonoho()
+        assert la.SVA(rule).fit(study().X, study().table["x"]).n_factors_ > 0
+        with pytest.warns(la.exceptions.FactorLimitWarning, match="Using 0 factors"):
+            fitted = method(rule, controls=[0]).fit(study().X, study().table["x"])
+        assert fitted.transform(study().X).shape == (N, 0)
+
+
+def test_two_step_sva_when_every_feature_follows_the_factor() -> None:
+    """No p-value above 0.8 makes the share of null features zero, which is no error."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=20)
+    X = np.outer(z, np.ones(60)) + 0.1 * rng.normal(size=(20, 60))
+    fitted = la.TwoStepSVA(1).fit(X, np.tile([0, 1], 10))
+    assert abs(np.corrcoef(fitted.factors_[:, 0], z)[0, 1]) > 0.999

@@ -90,7 +90,7 @@ class TestParity:
         """
         stored = reference("cate", name)[f"cate.{analysis}_{link}.alpha"]
         result = result_of(name, analysis, link)
-        omega, size = result.estimate.details["omega"], primary_size(result)
+        omega, size = result.estimate.subtraction.omega, primary_size(result)
         slipped = (omega * size[:, None]).ravel() / np.resize(size, omega.size)
         assert_allclose(np.abs(slipped), np.abs(stored), rtol=5e-12)
         assert np.allclose(np.abs(omega.ravel()), np.abs(stored), rtol=1e-6) == (len(omega) == 1)
@@ -103,7 +103,7 @@ class TestParity:
         """
         stored = reference("cate", name)[f"cate.{analysis}_{link}.alpha.p"]
         result = result_of(name, analysis, link)
-        omega, k = result.estimate.details["omega"], result.n_factors
+        omega, k = result.estimate.subtraction.omega, result.n_factors
         n = result.n_samples
         theirs = stats.chi2.sf(n * primary_size(result) ** 2 * np.sum(omega**2, axis=1), k)
         assert_allclose(theirs, stored, rtol=1e-11)
@@ -117,7 +117,7 @@ class TestParity:
 def test_corrected_confounding_test_is_hotelling(name: str, link: str) -> None:
     """Ours: omega_i' omega_i over the i-th diagonal entry of (X'X)^-1, against F(k, nu - k + 1)."""
     result = result_of(name, "pc", link, compat=None)
-    omega, k, n = result.estimate.details["omega"], result.n_factors, result.n_samples
+    omega, k, n = result.estimate.link.omega, result.n_factors, result.n_samples
     nu = n - result.design.rank
     primary = [i for i, role in enumerate(result.design.roles) if role == "primary"]
     unscaled = np.diag(result.unadjusted_fit.cov_unscaled)[primary]

@@ -11,7 +11,7 @@ t              5.7e-11   likewise
 p              7.1e-12
 sigma2         5.1e-12
 factors W      1.1e-14   absolute
-multiplier     7.5e-15    diagonal of the unscaled covariance
+multiplier     7.5e-15   diagonal of the unscaled covariance
 =============  ========  ==============================
 """
 
