@@ -76,7 +76,7 @@ def reference_bandwidth(x_sorted: FloatArray) -> float:
     deviation = float(np.sqrt(centred @ centred / (x_sorted.size - 1)))
     quartile_range = _sorted_quantile(x_sorted, 0.75) - _sorted_quantile(x_sorted, 0.25)
     spread = min(deviation, quartile_range / 1.34) or deviation or abs(float(x_sorted[0])) or 1.0
-    return 0.9 * spread * float(x_sorted.size) ** -0.2
+    return float(0.9 * spread * float(x_sorted.size) ** -0.2)
 
 
 def _linear_binning(x_sorted: FloatArray, lower: float, step: float) -> FloatArray:

@@ -87,7 +87,8 @@ def log_odds(
         column, u2 = statistics[:, j], unscaled[:, j] ** 2
         v0 = _effect_variance(column, u2, freedom, proportion, bounds)
         out[:, j] = _posterior_odds(column, u2, freedom, v0)
-    return out + np.log(proportion) - np.log1p(-proportion)
+    odds: FloatArray = out + np.log(proportion) - np.log1p(-proportion)
+    return odds
 
 
 def _posterior_odds(t: FloatArray, u2: FloatArray, df: FloatArray, v0: float) -> FloatArray:

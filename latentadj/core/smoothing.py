@@ -200,4 +200,5 @@ def fit_natural_spline(x: ArrayLike, y: ArrayLike, n_df: int) -> SplineFit:
 def _scaled_cubic(u: FloatArray, knot: float) -> FloatArray:
     """Difference quotient of truncated cubes that is quadratic beyond the boundary at 1 (equation 5.5)."""
     inner, outer = np.maximum(u - knot, 0.0), np.maximum(u - 1.0, 0.0)
-    return (inner * inner * inner - outer * outer * outer) / (1.0 - knot)
+    cubic: FloatArray = (inner * inner * inner - outer * outer * outer) / (1.0 - knot)
+    return cubic
