@@ -14,7 +14,7 @@ from latentadj.factors import CATE, METHODS, RUV4, LatentFactorEstimator
 from latentadj.results import AdjustmentResult
 
 #: With fewer negative controls than this, ``method="auto"`` does not rely on them.
-ENOUGH_CONTROLS = 10
+ENOUGH_CONTROLS = 30
 
 
 def adjust(
@@ -45,7 +45,7 @@ def adjust(
     sample_data : pandas.DataFrame, optional
         Sample table indexed by sample ID; aligned to X by ID.
     method : str or LatentFactorEstimator, default="auto"
-        Name from `methods`, or an estimator. "auto" is RUV-4 when at least ten negative controls are given and
+        Name from `methods`, or an estimator. "auto" is RUV-4 when at least 30 negative controls are given and
         CATE otherwise; the reason is stored in the result.
     n_factors : {"auto"} or int or NumFactorsRule, default="auto"
         0 gives the plain regression.

@@ -49,8 +49,9 @@ class CATE(LatentFactorEstimator):
     -----
     Wang, Zhao, Hastie and Owen (2017). The corrected inference: noise variances with ``nu - k`` degrees of
     freedom, moderated; Huber regression of standardised effects on standardised loadings with its scale
-    re-estimated; the variance of each effect ``psi_j (C + omega omega') + a_j' V a_j`` with V the error of the
-    link; Student tails. No calibration is then needed, which costs power when many features have effects.
+    re-estimated, and corrected for the noise in the loadings; the variance of each effect
+    ``psi_j (C + omega omega') + a_j' V a_j`` with V the error of the link; Student tails. No calibration is
+    then needed, which costs power when many features have effects.
 
     Examples
     --------
@@ -121,7 +122,9 @@ class CATE(LatentFactorEstimator):
     def _factor_model(self, problem: AdjustmentProblem, k: int) -> FactorModel:
         divisor = max(problem.df_resid - k, 1)
         rss = np.where(problem.constant, 0.0, problem.sums.rss)
-        model = principal_components(problem.matrix, problem.spectrum, rss, k, divisor=divisor)
+        plain = self.factor_analysis == "pc"
+        spectrum = problem.spectrum if plain else problem.unit_spectrum
+        model = principal_components(problem.matrix, spectrum, rss, k, divisor=divisor)
         if self.factor_analysis == "weighted":
             model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
         elif self.factor_analysis == "ml":

@@ -33,7 +33,7 @@ def escape(value: object) -> str:
     return html.escape(str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}"), quote=True)
 
 
-def number(value: float, *, p_value: bool = False) -> str:
+def number(value: Any, *, p_value: bool = False) -> str:
     """Show a number with three significant digits, a whole one with thousands separators, NaN as a dash.
 
     Parameters
@@ -180,7 +180,7 @@ def _cell(value: Any, column: str) -> str:
         return f"<td>{'yes' if value else 'no'}</td>"
     if isinstance(value, Real) or value is None or value is pd.NA:
         p_value = column == "p" or column.startswith("p_")
-        return f'<td class="n">{escape(number(value, p_value=p_value))}</td>'  # type: ignore[arg-type]
+        return f'<td class="n">{escape(number(value, p_value=p_value))}</td>'
     return f"<td>{escape(value)}</td>"
 
 

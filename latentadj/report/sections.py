@@ -156,7 +156,7 @@ def components(result: AdjustmentResult) -> str:
         return paragraph("No picture: the data are not at hand (a saved result does not hold them).", "note")
     found = {which: result.principal_components(which) for which in ("before", "after")}
     hidden = hidden_covariates(result)
-    hidden = hidden[hidden["p_adjusted"] < ALPHA].sort_values("canonical_correlation", ascending=False)
+    hidden = hidden[hidden["p_adjusted"] < ALPHA]
     parts = [paragraph("For the eye only: adjusted data must not be tested again.")]
     for name in (None, *hidden["covariate"].head(2)):
         alt = f"Principal components before and after, by {name or 'the tested variable'}"

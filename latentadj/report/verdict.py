@@ -78,7 +78,8 @@ def hidden_covariates(result: AdjustmentResult) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        As `diagnostics.covariate_recovery`, best recovered first; empty without a sample table or factors.
+        As `diagnostics.covariate_recovery`, those with an adjusted p-value below 0.05 first, best recovered leading;
+        empty without a sample table or factors.
 
     Examples
     --------
@@ -93,7 +94,8 @@ def hidden_covariates(result: AdjustmentResult) -> pd.DataFrame:
     table = covariate_recovery(result, given_design=True)
     named = {name for names in result.design.variables for name in names}
     outside = table[~table["covariate"].isin(named) & table["p_value"].notna()]
-    return outside.sort_values(["p_value", "canonical_correlation"], ascending=[True, False], ignore_index=True)
+    order = np.lexsort([-outside["canonical_correlation"].to_numpy(), (outside["p_adjusted"] >= ALPHA).to_numpy()])
+    return outside.iloc[order].reset_index(drop=True)
 
 
 def _plural(count: int, word: str) -> str:

@@ -1,0 +1,273 @@
+"""The report: complete, safe, self-contained, quick, and never half-written."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import io
+import re
+import time
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.image
+import numpy as np
+import pandas as pd
+import pytest
+
+import latentadj as la
+from latentadj.exceptions import MissingExtraError, OutputError
+from latentadj.report import document, report_html, write_report
+from latentadj.report.markup import number
+from latentadj.report.sections import SECTIONS, Section
+from latentadj.report.verdict import verdicts
+from tests.diagnostics.studies import bladder, hidden_batch, large, quiet, small
+
+VOID = {"meta", "img", "br"}
+
+
+class Page(HTMLParser):
+    """Tags, attributes and text of a page; notes tags that do not close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def values(self, name: str) -> list[str]:
+        return [attrs[name] for _, attrs in self.tags if name in attrs]
+
+
+@pytest.fixture(scope="module")
+def page_of_bladder() -> str:
+    return report_html(bladder())
+
+
+def test_it_holds_every_section_and_the_numbers_of_the_result(page_of_bladder):
+    result, page = bladder(), Page(page_of_bladder)
+    text = " ".join(page.text)
+    assert page.open == []
+    assert [attrs["id"] for tag, attrs in page.tags if tag == "section"] == [s.anchor for s in SECTIONS]
+    for i, name in enumerate(result.tests.names):
+        hits = int((result.tidy(name)["p_adjusted"] < 0.05).sum())
+        before = int((result.tidy(name, which="unadjusted")["p_adjusted"] < 0.05).sum())
+        assert f"{name}: {hits:,} features at 5 % false discovery rate; {before:,} without factors" in text
+        assert number(float(result.confounding.p_value[i])) in text
+    for feature in result.top(50, "cancer")["feature"]:
+        assert feature in page.text
+    for answer in result.num_factors.answers:
+        assert answer.description in page.text
+    for warning in result.warnings:
+        assert warning in page.text
+    assert result.assumption in page.text
+    assert result.manifest["data_fingerprint"] in page.text
+    assert f"{result.n_factors} hidden factors; chosen by parallel analysis" in text
+
+
+def test_it_needs_nothing_from_outside(page_of_bladder):
+    page = Page(page_of_bladder)
+    names = {tag for tag, _ in page.tags}
+    assert not names & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert page.values("src")
+    assert all(src.startswith("data:image/png;base64,") for src in page.values("src"))
+    ids = set(page.values("id"))
+    assert all(href.startswith("#") and href[1:] in ids for href in page.values("href"))
+    assert not any(key.startswith("on") for _, attrs in page.tags for key in attrs)
+    style = re.search(r"<style>(.*?)</style>", page_of_bladder, re.S).group(1)
+    assert "@import" not in style
+    assert "url(" not in style
+    assert "http" not in style
+    policy = next(attrs["content"] for _, attrs in page.tags if "http-equiv" in attrs)
+    assert policy.startswith("default-src 'none'")
+
+
+def test_pictures_are_whole_and_described(page_of_bladder):
+    images = [attrs for tag, attrs in Page(page_of_bladder).tags if tag == "img"]
+    # scree, heatmap, a histogram per tested column, samples by tissue, batch and outcome
+    assert len(images) == 7
+    for attrs in images:
+        raw = base64.b64decode(attrs["src"].split(",", 1)[1])
+        pixels = matplotlib.image.imread(io.BytesIO(raw), format="png")
+        assert min(pixels.shape[:2]) > 200
+        assert pixels.std() > 0.01
+        assert len(attrs["alt"]) > 15
+
+
+def test_it_is_small_and_quick(tmp_path):
+    report_html(small())  # fonts are read once per process
+    started = time.process_time()
+    path = write_report(bladder(), tmp_path / "report.html")
+    assert time.process_time() - started < 5.0
+    assert path.stat().st_size < 2_000_000
+
+
+def test_light_and_dark_and_print_have_their_rules(page_of_bladder):
+    assert "@media (prefers-color-scheme: dark)" in page_of_bladder
+    assert "@media print" in page_of_bladder
+    assert "color-scheme: light dark" in page_of_bladder
+
+
+def test_text_from_the_data_is_shown_and_never_obeyed():
+    rng = np.random.default_rng(0)
+    evil = '<script>alert("x")</script>'
+    n, m = 24, 400
+    table = pd.DataFrame(
+        {
+            "a<b>&c": np.where(np.arange(n) % 2, "<i>case</i>", "control"),
+            evil: [f"<img src=x onerror={i % 3}>" for i in range(n)],
+        },
+        index=[f"<s{i}>" for i in range(n)],
+    )
+    X = pd.DataFrame(rng.normal(size=(n, m)) + rng.normal(size=(n, 1)) * rng.normal(size=m), index=table.index)
+    X.columns = [evil, "\ud800 lone", "nul\x00", *[f"g{i}" for i in range(m - 3)]]
+    X.iloc[:, :3] += 5.0 * (np.arange(n) % 2)[:, None]
+    result = quiet(X, ["a<b>&c"], table, n_factors=1)
+    text = report_html(result)
+    page = Page(text)
+    assert "<script" not in text
+    assert "onerror" not in {key for _, attrs in page.tags for key in attrs}
+    assert not {tag for tag, _ in page.tags} & {"script", "i"}
+    assert evil in page.text
+    assert page.text.count(evil) >= 2
+
+
+def test_a_name_without_utf8_form_does_not_stop_the_writing(tmp_path):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(12, 120)), index=[f"s{i}" for i in range(12)])
+    X.columns = ["\ud800 lone", *[f"g{i}" for i in range(119)]]
+    X.iloc[:, 0] += 9.0 * (np.arange(12) % 2)
+    path = write_report(quiet(X, np.arange(12) % 2, n_factors=0), tmp_path / "r.html")
+    assert "&#55296; lone" in path.read_text(encoding="utf-8")
+
+
+def test_an_interrupted_report_leaves_the_old_one(tmp_path, monkeypatch):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+
+    def fail(_):
+        raise RuntimeError("interrupted")
+
+    monkeypatch.setattr(document, "SECTIONS", (*SECTIONS[:2], Section("x", "x", fail)))
+    with pytest.raises(RuntimeError, match="interrupted"):
+        write_report(small(), path)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_an_old_report_is_replaced_and_a_folder_is_made(tmp_path):
+    target = tmp_path / "new" / "folder" / "report.html"
+    assert small().report(target) == target
+    (tmp_path / "new" / "folder" / "mine.txt").write_text("keep")
+    target.write_text("old")
+    write_report(small(), str(target))
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert sorted(p.name for p in target.parent.iterdir()) == ["mine.txt", "report.html"]
+
+
+def test_a_target_that_is_a_folder_is_refused(tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OutputError, match=r"report\.html|cannot be written"):
+        write_report(small(), tmp_path / "report.html")
+    assert list((tmp_path / "report.html").iterdir()) == []
+
+
+def test_without_matplotlib_nothing_is_written(tmp_path, monkeypatch):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", missing)
+    with pytest.raises(MissingExtraError, match=r'pip install "latentadj\[plot\]"'):
+        write_report(small(), tmp_path / "report.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_result_from_disk_is_reported_without_the_pictures_that_need_data(tmp_path):
+    loaded = la.load_result(hidden_batch().save(tmp_path / "saved"))
+    page = Page(report_html(loaded))
+    assert any("the data are not at hand" in text for text in page.text)
+    assert sum(tag == "img" for tag, _ in page.tags) == 3
+
+
+def many_terms() -> la.AdjustmentResult:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({f"v{i}": rng.normal(size=40) for i in range(8)})
+    table["site"] = np.tile(list("abcd"), 10)
+    return quiet(rng.normal(size=(40, 250)), "~ site + " + " + ".join(f"v{i}" for i in range(8)), table, n_factors=1)
+
+
+def plain_arrays() -> la.AdjustmentResult:
+    rng = np.random.default_rng(0)
+    return quiet(rng.normal(size=(14, 60)), np.arange(14.0), n_factors=1, calibration="mad")
+
+
+@pytest.mark.parametrize(
+    "study", [small, large, many_terms, plain_arrays, lambda: bladder(0), lambda: hidden_batch(n_factors=0)]
+)
+def test_every_kind_of_study_gives_a_well_formed_page(study):
+    result = study()
+    page = Page(report_html(result))
+    assert page.open == []
+    assert [attrs["id"] for tag, attrs in page.tags if tag == "section"] == [s.anchor for s in SECTIONS]
+    assert not any("nan" in text.lower().split() for text in page.text)
+
+
+def confounded(strength: float) -> la.AdjustmentResult:
+    rng = np.random.default_rng(11)
+    x = np.repeat([0.0, 1.0], 40)
+    z = rng.normal(size=80) + strength * (x - 0.5)
+    X = np.outer(z, rng.normal(size=800)) + rng.normal(size=(80, 800))
+    return quiet(X, x, n_factors=1)
+
+
+def lines_about(result: la.AdjustmentResult, topic: str) -> list[tuple[str, str]]:
+    return [(line.level, line.text) for line in verdicts(result) if line.topic == topic]
+
+
+def test_verdicts_follow_the_study():
+    (level, text) = lines_about(confounded(0.0), "Confounding")[0]
+    assert level == "ok"
+    assert text.startswith("No sign")
+    (level, text) = lines_about(confounded(1.5), "Confounding")[0]
+    assert level == "note"
+    assert "do not trust the unadjusted results" in text
+    (level, text) = lines_about(confounded(5.0), "Confounding")[0]
+    assert level == "warning"
+    assert "cannot be told from a hidden factor" in text
+    assert lines_about(bladder(0), "Confounding")[0][0] == "note"
+    invalid = replace(confounded(1.5), valid_for_testing=False)
+    assert lines_about(invalid, "Confounding")[0][0] == "warning"
+
+
+def test_verdicts_name_what_was_hidden():
+    (level, text) = lines_about(hidden_batch(), "What the factors are")[0]
+    assert level == "note"
+    assert "the factors recover batch (canonical correlation" in text
+    unrelated = pd.DataFrame({"age": np.random.default_rng(5).normal(size=40)}, index=hidden_batch().sample_ids)
+    (level, text) = lines_about(replace(hidden_batch(), sample_data=unrelated), "What the factors are")[0]
+    assert level == "ok"
+    assert text.startswith("The factors follow none of the 1 column")
+
+
+def test_verdicts_on_calibration_and_discoveries():
+    levels = {topic: lines_about(confounded(1.5), topic)[0][0] for topic in ("Calibration", "Discoveries")}
+    assert levels == {"Calibration": "ok", "Discoveries": "ok"}
+    assert "with no flat part" in lines_about(bladder(0), "Calibration")[0][1]
+    assert "the calibration line says why to be careful" in lines_about(bladder(0), "Discoveries")[0][1]
