@@ -10,6 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from latentadj import pass_options
+from latentadj.core.passes import one_blas_thread
 
 Work = Callable[[], object]
 
@@ -81,7 +82,7 @@ def measure(case: Case, repeats: int) -> Row:
         case.other()
         times = np.array([(cpu_ms(case.ours), cpu_ms(case.other)) for _ in range(repeats)])
     ours, other = (float(t) for t in np.median(times, axis=0))
-    with pass_options(n_threads=2):
+    with one_blas_thread(), pass_options(n_threads=2):
         wall = float(np.median([wall_ms(case.ours) for _ in range(repeats)]))
     return Row(case.name, case.against, ours, other, *verdict(case, ours / other), wall)
 

@@ -5,6 +5,7 @@ Start with `adjust`: a matrix, a formula and a sample table give an `AdjustmentR
 
 from importlib.metadata import version
 
+from latentadj import diagnostics, plots
 from latentadj._adjust import adjust
 from latentadj.calibration import MADCalibration
 from latentadj.catalogue import methods
@@ -67,10 +68,12 @@ __all__ = [
     "TwoStepSVA",
     "adjust",
     "datasets",
+    "diagnostics",
     "load_bladder",
     "load_result",
     "methods",
     "pass_options",
+    "plots",
     "read_controls",
     "read_matrix",
     "read_samples",

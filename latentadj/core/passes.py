@@ -89,6 +89,20 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread; also usable as a decorator.
+
+    Notes
+    -----
+    Passes use their own threads over blocks. BLAS threads left to themselves keep spinning for a while after
+    each small product between passes, and take the cores away from the next pass: three times the time was
+    seen on two cores.
+    """
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
 @cache
 def _blas() -> ThreadpoolController:
     """Find the loaded BLAS libraries once; looking them up costs milliseconds."""
@@ -114,7 +128,7 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None) 
     blocks = list(Y.column_blocks(width or _width.get()))
     runs = [list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))]
     n_threads = min(_n_threads.get() or available_cores(), len(runs))
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         if n_threads == 1:
             forks = (_do_run(Y, run, kernels) for run in runs)
             _merge_in_order(kernels, forks)

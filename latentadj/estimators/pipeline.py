@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from latentadj.calibration import Calibration
 from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
@@ -82,6 +83,7 @@ class Plan:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@one_blas_thread()
 def analyse(study: Study, plan: Plan) -> AdjustmentResult:
     """Run all stages and keep every warning in the result.
 
@@ -195,6 +197,7 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "versions": {name: version(name) for name in packages},
         "method": plan.estimator.method_info.name,
         "estimator": repr(plan.estimator),
+        "parameters": {name: repr(value) for name, value in plan.estimator.get_params().items()},
         "inference": repr(plan.inference),
         "calibration": repr(plan.calibration),
         "options": dict(plan.options),

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from latentadj.core.alignment import sign_flips
 from latentadj.core.kernels import ScoreKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureMatrix
-from latentadj.core.passes import run_pass
+from latentadj.core.passes import one_blas_thread, run_pass
 from latentadj.core.regression import RegressionFit
 from latentadj.data.controls import resolve_controls
 from latentadj.design import Design, design_from_target
@@ -151,6 +151,7 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         options = {} if self.model is None else {"model": self.model}
         return AdjustmentProblem(matrix, design, mask, **options)
 
+    @one_blas_thread()
     def fit_problem(self, problem: AdjustmentProblem) -> FittedFactors:
         """Run stages 2 to 4 on a prepared problem.
 
