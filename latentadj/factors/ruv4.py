@@ -28,15 +28,17 @@ class RUV4(LatentFactorEstimator):
     controls : array-like
         Negative controls: names, integer positions or a boolean mask.
     compat : {None, "ruv"}, default=None
-        "ruv" leaves the error of the link out of the standard errors, as the R package does.
+        "ruv" gives the numbers of the R package: components of the unscaled residuals, the link as it comes
+        out, and standard errors without the error of the link.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
     Notes
     -----
     Gagnon-Bartsch, Jacob and Speed (2013). ``Z = U + X omega'`` with U the residual components and omega the
-    regression of the controls' naive effects on their loadings. The error of omega is shared by all features;
-    by default it enters each feature's variance through its loadings.
+    regression of the controls' naive effects on their loadings. By default the components are those of residuals
+    scaled to unit variance, so that no few noisy features lead them; omega is corrected for the noise in the
+    loadings; and its error, shared by all features, enters each feature's variance through its loadings.
 
     Examples
     --------
@@ -74,13 +76,13 @@ class RUV4(LatentFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         if self.compat not in (None, "ruv"):
             raise MethodError(f"compat={self.compat!r} is unknown; RUV4 knows None and 'ruv'.")
+        corrected = self.compat is None
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
         model = principal_components(
             problem.matrix,
-            problem.spectrum,
+            problem.unit_spectrum if corrected else problem.spectrum,
             problem.sums.rss,
             n_factors,
             divisor=max(problem.df_resid - n_factors, 1),
         )
-        with_error = self.compat is None
-        return linked_factors(problem, model, NegativeControlRegression(), with_error=with_error)
+        return linked_factors(problem, model, NegativeControlRegression(), with_error=corrected)
