@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -190,11 +191,10 @@ def primary_tests(fit: RegressionFit, problem: AdjustmentProblem, inference: Inf
 
 
 def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str, Any]:
-    packages = ("latentadj", "numpy", "scipy", "scikit-learn", "pandas", "formulaic")
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in packages},
+        "versions": dict(_versions()),
         "method": plan.estimator.method_info.name,
         "estimator": repr(plan.estimator),
         "parameters": {name: repr(value) for name, value in plan.estimator.get_params().items()},
@@ -208,6 +208,13 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "dtype": str(study.values.dtype),
         "data_fingerprint": _fingerprint(problem),
     }
+
+
+@cache
+def _versions() -> tuple[tuple[str, str], ...]:
+    """Names and versions of this package and of what its numbers rest on; reading them takes milliseconds."""
+    packages = ("latentadj", "numpy", "scipy", "scikit-learn", "pandas", "formulaic")
+    return tuple((name, version(name)) for name in packages)
 
 
 def _fingerprint(problem: AdjustmentProblem) -> str:
