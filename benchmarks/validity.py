@@ -142,13 +142,13 @@ def report(families: dict[str, Scenario], n_repeats: int, n_null: int, n_jobs: i
     rows = _run_all(families, methods, n_repeats, n_jobs, seed)
     chosen = ["sva", "cate, as in R", "cate", "ruv4"]
     parts = [
-        f"### False discovery proportion at BH 10 % / power, {n_repeats} studies each",
+        f"## False discovery proportion at BH 10 % / power, {n_repeats} studies each",
         table(rows, methods, discoveries),
-        f"### Type-I error at 0.05 of the features without effect, {n_repeats} studies each",
+        f"## Type-I error at 0.05 of the features without effect, {n_repeats} studies each",
         table(rows, methods, level),
-        f"### Type-I error at 0.05 when nothing is true, {n_null} studies each",
+        f"## Type-I error at 0.05 when nothing is true, {n_null} studies each",
         table(nulls, methods, level),
-        "### Average number of factors where it is estimated",
+        "## Average number of factors where it is estimated",
         table(rows, chosen, number),
     ]
     return "\n\n".join(parts)
