@@ -15,22 +15,19 @@ with the direct computation to a relative 1e-12 in p (tested). The probit of the
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from latentadj.core.piecewise import Elementwise, PiecewiseQuintic, Reals
 from latentadj.exceptions import InputError
 
 __all__ = ["FProbitTable", "f_upper_log_p", "f_upper_p", "t_isf", "t_two_sided_log_p", "t_two_sided_p"]
 
 Floats: TypeAlias = NDArray[np.float64]
-_Reals: TypeAlias = NDArray[np.floating[Any]]
-_Elementwise: TypeAlias = Callable[..., _Reals]
 
 _CHUNK = 8192  # values per step: the temporaries of a step stay in the processor's cache
 _TABLE_FROM = 10_000  # below, SciPy is about as fast as building a table
@@ -40,8 +37,6 @@ _TABLE_ENDS = 2.0 ** np.arange(4, 11) - 1.0  # where a table may end on the scal
 _PROBIT_INTERVALS = 2048  # about how many intervals a probit table has
 _FAR_TAIL = 1e-200  # below, p comes from the continued fraction: fdtrc starts to lose digits at 1e-250
 _FRACTION_TERMS = 10  # so far out six give every digit, whatever the degrees of freedom
-_NODES = np.cos(np.pi * (np.arange(6) + 0.5) / 6)  # Chebyshev nodes of degree 5 on [-1, 1]
-_NODES_TO_COEF = np.linalg.inv(np.vander(_NODES, increasing=True))
 
 
 def t_two_sided_p(t: ArrayLike, df: ArrayLike) -> Floats:
@@ -214,48 +209,8 @@ class FProbitTable:
         return _by_chunk(lambda v: np.clip(self._table(np.clip(v, low, high)), -limit, limit), np.asarray(f))
 
 
-@dataclass(frozen=True, slots=True)
-class _PiecewiseQuintic:
-    """Polynomials of degree 5 on intervals cut by the exponent and leading mantissa bits of v + offset.
-
-    Attributes: `coef` (6, n_intervals), by powers of the distance from the middle of the interval; `first`,
-    the leading bits of the first interval; `drop`, how many trailing bits are ignored; `offset`.
-    """
-
-    coef: _Reals
-    first: int
-    drop: int
-    offset: float
-
-    @classmethod
-    def fit(cls, function: _Elementwise, low: float, high: float, bits: int, offset: float) -> Self:
-        """Interpolate `function` on [low, high] with 2**bits intervals per doubling of v + offset."""
-        drop = 52 - bits
-        first, last = np.array([low + offset, high + offset]).view(np.int64) >> drop
-        edges = (np.arange(first, last + 2) << drop).view(np.float64) - offset
-        middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
-        nodes = middle[:, None] + half[:, None] * _NODES
-        values = function(nodes.reshape(-1)).reshape(nodes.shape)
-        level = values[:, 2]  # taken off, so that rounding is relative to the change within an interval
-        coef = _NODES_TO_COEF @ (values - level[:, None]).T / half ** np.arange(6)[:, None]
-        coef[0] += level
-        return cls(coef, int(first), drop, offset)
-
-    def __call__(self, v: _Reals) -> _Reals:
-        """Values at `v` (n,), one chunk; meaningless outside [low, high], NaN at NaN."""
-        interval = (v + self.offset).view(np.int64) >> self.drop
-        middle = ((interval << self.drop) | (1 << (self.drop - 1))).view(np.float64)
-        distance = v - (middle - self.offset)
-        interval -= self.first
-        result = np.take(self.coef[5], interval, mode="clip")
-        for power in (4, 3, 2, 1, 0):
-            result *= distance
-            result += np.take(self.coef[power], interval, mode="clip")
-        return result
-
-
 @np.errstate(all="ignore")
-def _by_chunk(function: _Elementwise, *arrays: NDArray[Any]) -> Floats:
+def _by_chunk(function: Elementwise, *arrays: NDArray[Any]) -> Floats:
     """Apply an elementwise function to arrays of one shape, chunk by chunk."""
     flat = [array.reshape(-1) for array in arrays]
     result = np.empty(arrays[0].size)
@@ -265,7 +220,7 @@ def _by_chunk(function: _Elementwise, *arrays: NDArray[Any]) -> Floats:
     return result.reshape(arrays[0].shape)[()]
 
 
-def _upper_tail(x: ArrayLike, scale: _Elementwise, df1: float, df2: ArrayLike, log: bool) -> Floats:
+def _upper_tail(x: ArrayLike, scale: Elementwise, df1: float, df2: ArrayLike, log: bool) -> Floats:
     """Upper tail at s = scale(x), from a table where that pays."""
     values, nu = np.broadcast_arrays(np.asarray(x), np.asarray(df2, dtype=np.float64))
     if np.ndim(df2) > 0 and not (nu.size and nu.min() == nu.max()):
@@ -275,7 +230,7 @@ def _upper_tail(x: ArrayLike, scale: _Elementwise, df1: float, df2: ArrayLike, l
     return _by_chunk(lambda v: tail(scale(v), df1, common, log), values)
 
 
-def _scale_of_f(df1: float) -> _Elementwise:
+def _scale_of_f(df1: float) -> Elementwise:
     return lambda f: np.sqrt(df1 * np.maximum(f, 0.0))
 
 
@@ -285,7 +240,7 @@ def _has_table(df1: float, df2: float) -> bool:
     return df1.is_integer() and df1 <= _TABLE_MAX_DF1 and df2 >= 1.0 and not normal
 
 
-def _tabulated_tail(s: _Reals, df1: float, df2: float, log: bool) -> _Reals:
+def _tabulated_tail(s: Reals, df1: float, df2: float, log: bool) -> Reals:
     """One chunk of tails from the table; what lies beyond its end is computed directly."""
     end, table = _log_tail_table(df1, df2)
     result = table(s)
@@ -299,22 +254,22 @@ def _tabulated_tail(s: _Reals, df1: float, df2: float, log: bool) -> _Reals:
 
 @lru_cache(maxsize=64)
 @np.errstate(all="ignore")
-def _log_tail_table(df1: float, df2: float) -> tuple[float, _PiecewiseQuintic]:
+def _log_tail_table(df1: float, df2: float) -> tuple[float, PiecewiseQuintic]:
     """End of the table on the scale s, and the table of log p."""
     log_tail = partial(_direct_tail, df1=df1, df2=df2, log=True)
     underflow = log_tail(_TABLE_ENDS) < np.log(np.finfo(float).tiny)
     end = float(_TABLE_ENDS[np.argmax(underflow)] if underflow.any() else _TABLE_ENDS[-1])
-    return end, _PiecewiseQuintic.fit(log_tail, 0.0, end, _TABLE_BITS, offset=1.0)
+    return end, PiecewiseQuintic.fit(log_tail, 0.0, end, _TABLE_BITS, offset=1.0)
 
 
 @lru_cache(maxsize=32)
 @np.errstate(all="ignore")
-def _probit_table(df1: float, df2: float, eps: float) -> tuple[float, float, _PiecewiseQuintic]:
+def _probit_table(df1: float, df2: float, eps: float) -> tuple[float, float, PiecewiseQuintic]:
     """First and last F of the table, a little outside the clipped range, and the table of the probit."""
     low, median = special.fdtri(df1, min(df2, 1e12), [eps / 2, 0.5]).tolist()
     high = 1.0 / float(special.fdtri(min(df2, 1e12), df1, eps / 2))
 
-    def probit(f: _Reals) -> _Reals:
+    def probit(f: Reals) -> Reals:
         left, z = f < median, np.empty(f.shape)
         below = f[left]
         cdf = special.gammainc(df1 / 2, df1 / 2 * below) if np.isinf(df2) else special.fdtr(df1, df2, below)
@@ -323,10 +278,10 @@ def _probit_table(df1: float, df2: float, eps: float) -> tuple[float, float, _Pi
         return z
 
     bits = max(5, int(np.log2(_PROBIT_INTERVALS / np.log2(high / low))))
-    return low, high, _PiecewiseQuintic.fit(probit, low, high, bits, offset=0.0)
+    return low, high, PiecewiseQuintic.fit(probit, low, high, bits, offset=0.0)
 
 
-def _direct_tail(s: _Reals, df1: float, df2: _Reals | float, log: bool) -> _Reals:
+def _direct_tail(s: Reals, df1: float, df2: Reals | float, log: bool) -> Reals:
     """Upper tail without a table: p, or log p, at s (n,) for df2 (n,) or scalar."""
     nu = np.broadcast_to(df2, s.shape)
     p = _special_tail(s, df1, nu)
@@ -338,7 +293,7 @@ def _direct_tail(s: _Reals, df1: float, df2: _Reals | float, log: bool) -> _Real
     return result
 
 
-def _special_tail(s: _Reals, df1: float, df2: _Reals) -> _Reals:
+def _special_tail(s: Reals, df1: float, df2: Reals) -> Reals:
     """Upper tail by SciPy's functions, good above `_FAR_TAIL`."""
     infinite, large = np.isposinf(df2), (df2 > 1e4) & (df2 < np.inf) & (df1 > 2.0)
     p = special.fdtrc(df1, np.where(infinite, 1.0, df2), np.where(infinite, 0.0, s * s / df1))
@@ -353,7 +308,7 @@ def _special_tail(s: _Reals, df1: float, df2: _Reals) -> _Reals:
     return p
 
 
-def _log_far_tail(s: _Reals, df1: float, df2: _Reals) -> _Reals:
+def _log_far_tail(s: Reals, df1: float, df2: Reals) -> Reals:
     """Log p far in the upper tail, where p itself may underflow.
 
     With a = df2 / 2, b = df1 / 2, x = df2 / (df2 + s^2): p = x^a (1 - x)^b / (B(a, b) K), K the continued
@@ -369,7 +324,7 @@ def _log_far_tail(s: _Reals, df1: float, df2: _Reals) -> _Reals:
     return np.where(np.isposinf(s), -np.inf, log_p)
 
 
-def _log_gamma_ratio(a: _Reals, b: float) -> _Reals:
+def _log_gamma_ratio(a: Reals, b: float) -> Reals:
     """Log of Gamma(a + b) / (Gamma(a) a^b), by Stirling's series where logarithms would cancel."""
     x = np.stack([a, a + b])
     correction = (1 / 12 - (1 / 360 - (1 / 1260 - 1 / 1680 / x**2) / x**2) / x**2) / x
@@ -378,7 +333,7 @@ def _log_gamma_ratio(a: _Reals, b: float) -> _Reals:
     return np.where(a > 30.0, stirling, plain)
 
 
-def _beta_fraction(x: _Reals, xz: _Reals, nu: _Reals, b: float) -> _Reals:
+def _beta_fraction(x: Reals, xz: Reals, nu: Reals, b: float) -> Reals:
     """Continued fraction K of :func:`_log_far_tail`, from the inside out; xz = a (1 - x), nu = 1 / a."""
     start = xz - b * x + 1.0
     tail = np.zeros_like(x)
