@@ -88,11 +88,13 @@ class SVA(LatentFactorEstimator):
         weighting = SurrogateWeighting(
             problem.matrix, problem.basis, problem.n_nuisance, problem.sums, old_coords=reference
         )
-        last: list[SurrogateWeights] = []
+        weights, components = SurrogateWeights(np.empty(0), np.empty(0)), np.empty((0, 0))
 
         def one_round(factors: Array) -> Array:
-            last[:] = [weighting.weigh(factors)]
-            return weighting.factors(last[0].weights, n_factors)
+            nonlocal weights, components
+            weights = weighting.weigh(factors)
+            components = weighting.factors(weights.weights, n_factors)
+            return components
 
         start = problem.spectrum.vectors[:, :n_factors]
         if reference:
@@ -101,13 +103,13 @@ class SVA(LatentFactorEstimator):
             point = extrapolated_iteration(one_round, start, tol=self.tol, max_iter=self.max_iter)
             self._report(point)
         details = {
-            "probability_factors": last[0].gamma,
-            "probability_primary": last[0].b,
+            "probability_factors": weights.gamma,
+            "probability_primary": weights.b,
             "last_change": point.change,
         }
         return FactorEstimate(
-            point.basis,
-            feature_weights=last[0].weights,
+            components,  # of the last round, in the order of their size; point.basis spans the same space
+            feature_weights=weights.weights,
             converged=point.converged,
             n_iter=point.n_iter,
             details=details,
