@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -17,7 +18,7 @@ from latentadj.simulation import FAMILIES, OPEN_FAMILIES, Scenario, SimulatedStu
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validity.md"
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
-SEED = 20240601
+SEED = 0
 
 
 def _true_number(study: SimulatedStudy) -> int:
@@ -78,8 +79,8 @@ class Cell:
 
 
 def evaluate(scenario: Scenario, methods: Sequence[str], repeat: int, seed: int = SEED) -> dict[str, tuple | None]:
-    """Error rates of the methods in one study; None where a method refuses it."""
-    study = simulate(scenario, np.random.default_rng([seed, repeat]))
+    """Error rates of the methods in one study; None where a method refuses it. Families do not share their luck."""
+    study = simulate(scenario, np.random.default_rng([seed, repeat, crc32(scenario.name.encode())]))
     return {name: _rates(METHODS[name], study) for name in methods}
 
 
@@ -174,8 +175,8 @@ def write_tables(text: str, page: Path = PAGE) -> None:
 def main() -> int:
     """Parse the options, simulate, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=10, help="studies per family")
-    parser.add_argument("--null-repeats", type=int, default=20, help="studies in which nothing is true")
+    parser.add_argument("--repeats", type=int, default=30, help="studies per family")
+    parser.add_argument("--null-repeats", type=int, default=30, help="studies in which nothing is true")
     parser.add_argument("--features", type=int, help="another number of features than the families'")
     parser.add_argument("--families", help="names, separated by commas; all by default")
     parser.add_argument("--jobs", type=int, default=1, help="processes")

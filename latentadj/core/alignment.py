@@ -118,6 +118,8 @@ def align_factors(factors: Array, reference: Array) -> tuple[NDArray[np.intp], A
 
 
 def _orthonormal(columns: Array, centre: bool) -> Array:
+    if columns.shape[1] == 0:
+        return columns
     if centre:
         columns = columns - columns.mean(axis=0)
     left, singular, _ = svd(columns, full_matrices=False)
