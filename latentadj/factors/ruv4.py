@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from latentadj.confounding import NegativeControlRegression
 from latentadj.core.factor_analysis import principal_components
 from latentadj.exceptions import MethodError
-from latentadj.factors.base import LatentFactorEstimator
+from latentadj.factors.controlled import ControlledFactorEstimator
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.limits import capped_by_controls
 from latentadj.factors.rotation import linked_factors
@@ -19,7 +19,7 @@ from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate
 
 
-class RUV4(LatentFactorEstimator):
+class RUV4(ControlledFactorEstimator):
     """RUV-4: residual components, tied to the primary variables through the negative controls.
 
     Parameters
@@ -69,8 +69,7 @@ class RUV4(LatentFactorEstimator):
         model: Any = None,
         random_state: Any = 0,
     ) -> None:
-        super().__init__(n_factors, model=model, random_state=random_state)
-        self.controls = controls
+        super().__init__(n_factors, controls=controls, model=model, random_state=random_state)
         self.compat = compat
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from latentadj.core.surrogate_weights import SurrogateWeighting
-from latentadj.factors.base import LatentFactorEstimator
+from latentadj.factors.controlled import ControlledFactorEstimator
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.limits import capped_by_controls
-from latentadj.num_factors import NumFactorsRule
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate
 
 
-class SupervisedSVA(LatentFactorEstimator):
+class SupervisedSVA(ControlledFactorEstimator):
     """Supervised surrogate variable analysis: leading components of the centred negative controls.
 
     Parameters
@@ -50,17 +48,6 @@ class SupervisedSVA(LatentFactorEstimator):
         summary="Components of the centred negative controls.",
         needs=("controls",),
     )
-
-    def __init__(
-        self,
-        n_factors: int | str | NumFactorsRule = "auto",
-        *,
-        controls: ArrayLike | None = None,
-        model: Any = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(n_factors, model=model, random_state=random_state)
-        self.controls = controls
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
