@@ -87,7 +87,9 @@ class RegressionKernel:
         n_samples, rank = basis.shape
         self.basis = basis
         self.centred = centred
-        self._directions = np.column_stack([basis, np.full(n_samples, 1.0 / n_samples)])
+        mean = np.full((n_samples, 1), 1.0 / n_samples)
+        self._directions = np.ascontiguousarray(basis if centred else np.column_stack([basis, mean]))
+        self._mean_weights = basis.mean(axis=0)
         self.effects = np.empty((n_features, rank))
         self.rss = np.empty(n_features)
         self.tss = np.empty(n_features)
@@ -102,8 +104,7 @@ class RegressionKernel:
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of the features of one block."""
         with np.errstate(invalid="ignore", over="ignore"):
-            coordinates = self._coordinates(block)
-            effects, mean = coordinates[:, :-1], coordinates[:, -1]
+            effects, mean = self._effects_and_mean(block)
             tss = column_sum_of_squares(block)
             rss = tss - column_sum_of_squares(effects.T)
             lost = np.flatnonzero(rss < MEAN_DOMINATES * tss)
@@ -114,8 +115,15 @@ class RegressionKernel:
         self.effects[columns], self.mean[columns] = effects, mean
         self.tss[columns], self.rss[columns] = np.maximum(tss, 0.0), np.maximum(rss, 0.0)
 
+    def _effects_and_mean(self, block: Array) -> tuple[Array, Array]:
+        """Coordinates in the basis and means; with the constant in its span the means follow from the former."""
+        coordinates = self._coordinates(block)
+        if self.centred:
+            return coordinates, coordinates @ self._mean_weights
+        return coordinates[:, :-1], coordinates[:, -1]
+
     def _coordinates(self, block: Array) -> Array:
-        """Return ``block' [Q, 1/n]`` by the product that BLAS does faster for the block's memory order."""
+        """Return ``block' directions`` by the product that BLAS does faster for the block's memory order."""
         if abs(block.strides[0]) < abs(block.strides[1]):
             coordinates: Array = block.T @ self._directions
         else:
