@@ -28,8 +28,8 @@ class RUV4(ControlledFactorEstimator):
     controls : array-like
         Negative controls: names, integer positions or a boolean mask.
     compat : {None, "ruv"}, default=None
-        "ruv" gives the numbers of the R package: components of the unscaled residuals, the link as it comes
-        out, and standard errors without the error of the link.
+        "ruv" gives the numbers of the R package: components of the unscaled residuals, equal weights for all
+        controls, the link as it comes out, and standard errors without the error of the link.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
@@ -37,7 +37,8 @@ class RUV4(ControlledFactorEstimator):
     -----
     Gagnon-Bartsch, Jacob and Speed (2013). ``Z = U + X omega'`` with U the residual components and omega the
     regression of the controls' naive effects on their loadings. By default the components are those of residuals
-    scaled to unit variance, so that no few noisy features lead them; omega is corrected for the noise in the
+    scaled to unit variance and controls are weighted by their inverse noise variances, so that no few noisy
+    features lead either; omega is corrected for the noise in the
     loadings; and its error, shared by all features, enters each feature's variance through its loadings.
 
     Examples
@@ -84,4 +85,4 @@ class RUV4(ControlledFactorEstimator):
             n_factors,
             divisor=max(problem.df_resid - n_factors, 1),
         )
-        return linked_factors(problem, model, NegativeControlRegression(), with_error=corrected)
+        return linked_factors(problem, model, NegativeControlRegression(weighted=corrected), with_error=corrected)

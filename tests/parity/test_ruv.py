@@ -72,15 +72,19 @@ def test_factors(name: str, key: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_default_ruv4_corrects_the_link_and_carries_its_error(name: str) -> None:
-    """Deviation: unit-variance components; loadings have errors, which pull the link towards zero; so has the link.
+    """Deviation: unit-variance components, weighted controls, a corrected link, and its error in every feature.
+
+    Loadings have errors, which pull the package's link towards zero.
 
     ``omega`` is multiplied by the inverse of ``R = I - n S^-1``, with S the controls' second moment of the loadings
-    and n the sum of their (moderated) noise variances; standard errors gain ``a_j' V a_j``.
+    in units of their (moderated) noise and n their number; standard errors gain ``a_j' V a_j``.
     """
     package, default = result_of(name, "RUV4"), result_of(name, "RUV4", compat=None)
     controls, k = study(name).data.controls, default.n_factors
     loadings, naive = default.loadings.to_numpy(), default.unadjusted_tests.estimate
-    omega = np.linalg.lstsq(loadings[controls], naive[controls])[0].T
+    noise = squeeze_variances(default.fit.sigma2, default.fit.df_resid).s2_post[controls]
+    root = np.sqrt(1.0 / noise)[:, None]
+    omega = np.linalg.lstsq(loadings[controls] * root, naive[controls] * root)[0].T
     assert not np.allclose(default.tests.estimate, package.tests.estimate, rtol=1e-3)
     residual = study(name).data.X - study(name).data.X.mean(axis=0)
     design = default.design.matrix
@@ -89,9 +93,8 @@ def test_default_ruv4_corrects_the_link_and_carries_its_error(name: str) -> None
     components = np.linalg.svd(unit, full_matrices=False)[0][:, :k]
     inside = default.factors.to_numpy() - design @ np.linalg.lstsq(design, default.factors.to_numpy())[0]
     assert_allclose(canonical_correlations(inside, components), 1.0, rtol=0, atol=1e-10)
-    noise = squeeze_variances(default.fit.sigma2, default.fit.df_resid).s2_post[controls]
-    moment = loadings[controls].T @ loadings[controls]
-    reliability = np.eye(k) - noise.sum() * np.linalg.inv(moment)
+    moment = (loadings[controls] / noise[:, None]).T @ loadings[controls]
+    reliability = np.eye(k) - controls.sum() * np.linalg.inv(moment)
     assert np.linalg.eigvalsh(reliability).min() > 0.05  # below, the correction is bounded
     mended = np.linalg.solve(reliability, omega.T).T
     assert_allclose(default.estimate.link.omega, mended, rtol=1e-12)
