@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Eight colours that people with colour-vision deficiency tell apart (Okabe and Ito 2008), yellow last.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
-BLUE, ORANGE, GREEN, GREY = PALETTE[0], PALETTE[1], PALETTE[2], "#6E6E6E"
+BLUE, ORANGE, GREY = PALETTE[0], PALETTE[1], "#6E6E6E"
 #: Sequential maps whose lightness is monotone, for shares and for numeric covariates.
 SHARE_MAP, NUMBER_MAP = "Blues", "cividis"
 LONGEST_LABEL = 24
