@@ -42,6 +42,8 @@ class TwoStepSVA(LatentFactorEstimator):
     a small local false discovery rate, and of *their* components (of the data, not of the residuals) the one
     most correlated with the residual component. A component followed by fewer features than there are samples
     is dropped. Factors are of length 1 and need not be orthogonal to each other.
+    In simulations its type-I error was 0.1 to 0.4 with small samples, dense effects or strong confounding, where
+    `SVA` and `CATE` keep theirs; offered for comparison with earlier work.
 
     Examples
     --------
