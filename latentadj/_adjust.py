@@ -10,7 +10,8 @@ import pandas as pd
 from latentadj.data.adapters import Orientation
 from latentadj.estimators import AdjustedRegression
 from latentadj.exceptions import MethodError
-from latentadj.factors import CATE, METHODS, RUV4, LatentFactorEstimator
+from latentadj.factors import CATE, RUV4, LatentFactorEstimator
+from latentadj.factors.registry import available_methods, find_method
 from latentadj.results import AdjustmentResult
 
 #: With fewer negative controls than this, ``method="auto"`` does not rely on them.
@@ -27,6 +28,7 @@ def adjust(
     controls: Any = None,
     inference: Any = "moderated",
     calibration: Any = None,
+    sample_weights: Any = "auto",
     random_state: Any = 0,
     orientation: Orientation = "samples",
     layer: str | None = None,
@@ -53,6 +55,9 @@ def adjust(
         Negative-control features: names, positions or a boolean mask.
     inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
     calibration : {None, "none", "mad"} or Calibration, default=None
+    sample_weights : {"auto", "none", "quality", None} or array-like or SampleWeights, default="auto"
+        How much each sample is to be trusted. "quality" estimates every sample's noise variance from all features,
+        beside the factors; "auto" does so for ``method="auto"`` and leaves named methods as they are published.
     random_state : int or Generator, default=0
     orientation : {"samples", "features"}, default="samples"
         What the rows of X are.
@@ -86,12 +91,15 @@ def adjust(
     (2, ('cancer[T.Cancer]', 'cancer[T.Normal]'))
     """
     estimator, reason = resolve_method(method, controls, n_factors, random_state, method_options)
+    if isinstance(sample_weights, str) and sample_weights == "auto":
+        sample_weights = "quality" if isinstance(method, str) and method == "auto" else None
     front = AdjustedRegression(
         estimator,
         formula=formula,
         inference=inference,
         calibration=calibration,
         controls=controls,
+        sample_weights=sample_weights,
         allow_invalid=allow_invalid,
         orientation=orientation,
         layer=layer,
@@ -156,10 +164,9 @@ def _count(controls: Any) -> int:
 
 
 def _from_name(name: str, n_factors: Any, random_state: Any, options: dict[str, Any]) -> LatentFactorEstimator:
-    classes = {cls.method_info.name: cls for cls in METHODS}
-    if name not in classes:
-        raise MethodError(f"method={name!r} is unknown; choose 'auto' or one of {', '.join(classes)}.")
-    cls = classes[name]
+    cls = find_method(name)
+    if cls is None:
+        raise MethodError(f"method={name!r} is unknown; choose 'auto' or one of {', '.join(available_methods())}.")
     accepted = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
     unknown = [key for key in options if key not in accepted]
     if unknown:

@@ -111,6 +111,10 @@ class PrecisionWarning(LatentAdjWarning):
     """The stored precision is too low for the size of the values."""
 
 
+class UnequalSamplesWarning(LatentAdjWarning):
+    """Some samples are much noisier than the others and were weighed down."""
+
+
 class ControlsWarning(LatentAdjWarning):
     """The negative controls are few, or do not look null."""
 

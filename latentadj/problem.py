@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import inv
 
 from latentadj.core.kernels import ProjectionKernel, RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_basis, design_pass, is_constant
 from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum, safe_to_project_last
+from latentadj.core.whitening import WhitenedMatrix, Whitening
 from latentadj.design import Design
 from latentadj.models import LinearModel, PrimaryModel
 
@@ -29,6 +33,12 @@ class AdjustmentProblem:
     controls : ndarray of bool, shape (n_features,), optional
         Negative controls.
     model : PrimaryModel, default=LinearModel()
+    annotations : mapping of str to object
+        What else the method was told about the samples, by the name of its parameter: replicate labels, say.
+    whitening : Whitening, optional
+        How the samples of `raw` were mapped to make this problem; see `whitened`.
+    raw : AdjustmentProblem, optional
+        The problem before its samples were mapped.
 
     Notes
     -----
@@ -40,6 +50,21 @@ class AdjustmentProblem:
     design: Design
     controls: NDArray[np.bool_] | None = None
     model: PrimaryModel = field(default_factory=LinearModel)
+    annotations: Mapping[str, Any] = field(default_factory=dict)
+    whitening: Whitening | None = None
+    raw: AdjustmentProblem | None = None
+
+    def whitened(self, whitening: Whitening) -> AdjustmentProblem:
+        """Return the same problem after a linear map of the samples, of the data and the design alike."""
+        return AdjustmentProblem(
+            WhitenedMatrix(self.matrix, whitening),
+            replace(self.design, matrix=whitening.apply(self.design.matrix)),
+            self.controls,
+            self.model,
+            self.annotations,
+            whitening.after(self.whitening),
+            self.raw or self,
+        )
 
     @property
     def n_samples(self) -> int:
@@ -74,7 +99,12 @@ class AdjustmentProblem:
     @cached_property
     def fit(self) -> RegressionFit:
         """The primary model without factors."""
-        return self.model.fit(self.matrix, self.basis, sums=self.sums)
+        return self.fit_design(self.basis, self.sums)
+
+    def fit_design(self, basis: DesignBasis, sums: RegressionSums | None = None) -> RegressionFit:
+        """Fit the primary model to every feature for another design; one pass unless `sums` are given."""
+        fit = self.model.fit(self.matrix, basis, sums=sums)
+        return fit if self.raw is None else replace(fit, mean=self.raw.sums.mean, constant=self.constant)
 
     @cached_property
     def spectrum(self) -> ResidualSpectrum:
@@ -97,6 +127,8 @@ class AdjustmentProblem:
     @cached_property
     def constant(self) -> NDArray[np.bool_]:
         """Features that do not vary, shape (n_features,)."""
+        if self.raw is not None:
+            return self.raw.constant
         return np.asarray(is_constant(self.sums, self.n_samples))
 
     @property
@@ -122,8 +154,7 @@ class AdjustmentProblem:
     @cached_property
     def primary_unscaled(self) -> Array:
         """``(X' X)^-1`` of the primary columns after the nuisance part, ``(n_primary, n_primary)``."""
-        columns = self.primary_columns
-        return self.fit.cov_unscaled[np.ix_(columns, columns)]
+        return np.asarray(inv(self.primary_residual.T @ self.primary_residual))
 
     def project(self, directions: Array) -> Array:
         """Return ``Y' V`` for directions ``(n_samples, k)`` orthogonal to the constant or not; one pass."""

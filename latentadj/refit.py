@@ -12,10 +12,10 @@ from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, Subtraction
 
 
-def augmented_design(problem: AdjustmentProblem, scores: Array) -> Design:
-    """Return the study's design with factor columns ``factor1, factor2, ...`` added."""
+def augmented_design(design: Design, scores: Array) -> Design:
+    """Return a design with factor columns ``factor1, factor2, ...`` added."""
     names = tuple(f"factor{i + 1}" for i in range(scores.shape[1]))
-    return problem.design.augment(scores, names)
+    return design.augment(scores, names)
 
 
 def refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> RegressionFit:
@@ -45,14 +45,17 @@ def refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> RegressionFit
         return problem.fit
     if estimate.subtraction is not None:
         return _subtract(problem, estimate, estimate.subtraction)
-    design = augmented_design(problem, estimate.scores)
+    scores = estimate.scores
+    if estimate.whitening is not None:
+        problem, scores = problem.whitened(estimate.whitening), estimate.whitening.apply(scores)
+    design = augmented_design(problem.design, scores)
     basis = design_basis(design.matrix)
     if basis.n_samples - basis.rank < 1:
         raise DegreesOfFreedomError(
             f"{problem.n_samples} samples, {problem.basis.rank} design columns and {estimate.n_factors} factors "
             "leave no residual degrees of freedom. Use fewer factors, a smaller design, or more samples."
         )
-    fit = problem.model.fit(problem.matrix, basis)
+    fit = problem.fit_design(basis)
     if estimate.link is None:
         return fit
     loadings = fit.coef[:, -estimate.n_factors :]

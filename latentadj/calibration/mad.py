@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import log_ndtr, ndtri_exp
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from latentadj.core.matrix import Array
+from latentadj.core.normal_scores import normal_scores
 from latentadj.core.robust import MAD_SCALE
-from latentadj.core.tails import t_two_sided_log_p, t_two_sided_p
-from latentadj.results.statistics import TestStatistics
+from latentadj.core.tails import t_two_sided_p
+from latentadj.results.statistics import CalibrationRecord, TestStatistics
 
 
 class MADCalibration(BaseEstimator):  # type: ignore[misc]
@@ -32,21 +32,12 @@ class MADCalibration(BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    def calibrate(self, tests: TestStatistics) -> TestStatistics:
+    def calibrate(self, tests: TestStatistics, controls: NDArray[np.bool_] | None = None) -> TestStatistics:
         """Return calibrated statistics; see `Calibration.calibrate`."""
-        z = _normal_scores(tests)
+        z = normal_scores(tests.statistic, tests.df)
         centre = np.nanmedian(z, axis=0)
         spread = np.nanmedian(np.abs(z - centre), axis=0) * MAD_SCALE
         with np.errstate(invalid="ignore", divide="ignore"):
             calibrated = (z - centre) / spread
-        return tests.with_calibrated(calibrated, np.asarray(t_two_sided_p(calibrated, np.inf)), "mad")
-
-
-def _normal_scores(tests: TestStatistics) -> Array:
-    """Bring t statistics to the normal scale through log p, so that far tails keep their order."""
-    if np.ndim(tests.df) == 0 and np.isinf(tests.df):
-        return tests.statistic
-    df = tests.df[:, None] if isinstance(tests.df, np.ndarray) else tests.df
-    log_half = np.asarray(t_two_sided_log_p(tests.statistic, df)) - np.log(2.0)
-    out: Array = -np.sign(tests.statistic) * ndtri_exp(np.minimum(log_half, log_ndtr(0.0)))
-    return out
+        record = CalibrationRecord("mad", centre, spread, np.full_like(centre, np.nan), "median, MAD")
+        return tests.with_calibrated(calibrated, np.asarray(t_two_sided_p(calibrated, np.inf)), record)

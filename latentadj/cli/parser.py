@@ -63,9 +63,19 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_fit(commands)
-    methods = commands.add_parser("methods", help="list the methods", allow_abbrev=False)
-    methods.set_defaults(run=run_methods)
+    _add_methods(commands)
     return parser
+
+
+def _add_methods(commands: argparse._SubParsersAction[Parser]) -> None:
+    methods = commands.add_parser(
+        "methods",
+        help="list the methods, or print the card of one",
+        description="Lists what every method relies on, needs and is valid for; with NAME, everything about it.",
+        allow_abbrev=False,
+    )
+    methods.add_argument("name", metavar="NAME", nargs="?", help="a method")
+    methods.set_defaults(run=run_methods)
 
 
 def _add_demo(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -153,8 +153,9 @@ class RegressionFit:
         Residual variances; NaN without residual degrees of freedom.
     df_resid : float or ndarray of shape (n_features,)
         Residual degrees of freedom; infinite where the variance is taken as known.
-    cov_unscaled : ndarray of shape (d, d)
-        Covariance of the coefficients is ``sigma2`` times this; NaN rows for what cannot be estimated.
+    cov_unscaled : ndarray of shape (d, d) or (n_features, d, d)
+        Covariance of the coefficients is ``sigma2`` times this, one matrix for all features or one each; NaN rows
+        for what cannot be estimated.
     mean : ndarray of shape (n_features,)
         Mean of each feature over samples.
     constant : ndarray of bool, shape (n_features,)
@@ -194,15 +195,20 @@ class RegressionFit:
         return out
 
     def unscaled_covariance(self, contrasts: Array) -> Array:
-        """Covariance ``(c, c)`` of contrasts for unit residual variance, without the link's part."""
-        used = np.any(contrasts != 0, axis=1)
+        """Covariance of contrasts for unit residual variance, without the link's part.
+
+        ``(c, c)``, or ``(n_features, c, c)`` where every feature has its own.
+        """
+        used = np.flatnonzero(np.any(contrasts != 0, axis=1))
         chosen = contrasts[used]
-        out: Array = chosen.T @ self.cov_unscaled[np.ix_(used, used)] @ chosen
+        middle = self.cov_unscaled[..., used[:, None], used]
+        out: Array = chosen.T @ middle @ chosen
         return out
 
     def contrast_variance(self, contrasts: Array, variance: Array) -> Array:
         """Variances ``(n_features, c)`` of contrasts, given residual variances ``(n_features,)``."""
-        out: Array = np.outer(variance, np.diag(self.unscaled_covariance(contrasts)))
+        unscaled = np.diagonal(self.unscaled_covariance(contrasts), axis1=-2, axis2=-1)
+        out: Array = variance[:, None] * unscaled
         if self.link is not None:
             for i in range(contrasts.shape[1]):
                 out[:, i] += self.link.contrast_covariance(contrasts[:, [i]])[:, 0, 0]

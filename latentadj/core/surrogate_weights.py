@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from latentadj.core.kernels import GramKernel, ProjectionKernel, RegressionSums
 from latentadj.core.local_fdr import local_fdr_from_z
@@ -87,7 +89,8 @@ class SurrogateWeighting:
         return safe_to_project_last(self.sums)
 
     @cached_property
-    def _usable(self) -> np.ndarray:
+    def usable(self) -> NDArray[np.bool_]:
+        """Features with residual variation, ``(n_features,)``; the others have weight 0."""
         return np.asarray(self.sums.rss > 1e-20 * np.maximum(self.sums.tss, np.finfo(float).tiny))
 
     def weigh(self, factors: Array) -> SurrogateWeights:
@@ -109,7 +112,7 @@ class SurrogateWeighting:
 
     def _rates(self, rss_reduced: Array, rss_full: Array, df1: int, df2: int) -> Array:
         """Local false discovery rates of F tests; 1 for features that do not vary."""
-        usable = self._usable & (rss_full > 0)
+        usable = self.usable & (rss_full > 0)
         every = bool(usable.all())
         reduced, full = (rss_reduced, rss_full) if every else (rss_reduced[usable], rss_full[usable])
         f = np.maximum((reduced - full) * (df2 / df1) / full, 0.0)
@@ -134,6 +137,89 @@ class SurrogateWeighting:
     def factors(self, weights: Array, k: int) -> Array:
         """Return the leading k weighted components ``(n_samples, k)``."""
         return top_eigenvectors(self.gram(weights), k)
+
+
+class WeightingRounds:
+    """Rounds of iteratively re-weighted surrogate variable analysis: factors to weights to factors.
+
+    Parameters
+    ----------
+    weighting : SurrogateWeighting
+    n_factors : int
+    first_power : float, default=1.0
+        Power of the local false discovery rates of the primary variables in the first round. Below 1 it lets
+        features count that may respond to them: the first factors are residual components, given which nearly
+        every feature that follows a confounder seems to respond (SmartSVA).
+
+    Attributes
+    ----------
+    weights : SurrogateWeights
+        Of the last round.
+    factors : ndarray of shape (n_samples, n_factors)
+        Of the last round, in the order of their size.
+    n_iter : int
+        Rounds so far.
+    """
+
+    def __init__(self, weighting: SurrogateWeighting, n_factors: int, *, first_power: float = 1.0) -> None:
+        self._weighting = weighting
+        self._n_factors = n_factors
+        self._first_power = first_power
+        self.weights = SurrogateWeights(np.empty(0), np.empty(0))
+        self.factors: Array = np.empty((0, n_factors))
+        self.n_iter = 0
+
+    def __call__(self, factors: Array) -> Array:
+        """Do one round from factors ``(n_samples, k)`` and return the next ones."""
+        weights = self._weighting.weigh(factors)
+        if self.n_iter == 0 and self._first_power != 1.0:
+            weights = SurrogateWeights(weights.gamma, 1.0 - (1.0 - weights.b) ** self._first_power)
+        self.weights = weights
+        self.factors = self._weighting.factors(weights.weights, self._n_factors)
+        self.n_iter += 1
+        return self.factors
+
+    @property
+    def ranked(self) -> Array:
+        """Weights of the features that vary, ``(n_usable,)``, in the last round."""
+        return self.weights.weights[self._weighting.usable]
+
+
+def settled_by_ranks(step: WeightingRounds, start: Array, *, tol: float, max_iter: int) -> tuple[bool, float]:
+    """Do rounds until the features' weights keep their order, the stopping rule of SmartSVA.
+
+    Parameters
+    ----------
+    step : WeightingRounds
+    start : ndarray of shape (n_samples, n_factors)
+    tol : float
+        One minus the Spearman correlation of the weights of two rounds at which they count as settled.
+    max_iter : int
+        Largest number of rounds.
+
+    Returns
+    -------
+    converged : bool
+    rho : float
+        The last correlation.
+    """
+    factors, previous, rho = step(start), step.ranked, 0.0
+    while step.n_iter < max_iter:
+        factors = step(factors)
+        rho = rank_correlation(step.ranked, previous)
+        if rho >= 1.0 - tol:
+            return True, rho
+        previous = step.ranked
+    return False, rho
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Spearman's correlation of two vectors ``(m,)``, with average ranks; 1 when they are equal, 0 when one is flat."""
+    if np.array_equal(a, b):
+        return 1.0
+    x, y = (ranks - ranks.mean() for ranks in (rankdata(a), rankdata(b)))
+    scale = float(np.linalg.norm(x) * np.linalg.norm(y))
+    return float(x @ y) / scale if scale > 0 else 0.0
 
 
 def _probits(f: Array, df1: int, df2: int) -> tuple[Array, float]:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.matrix import ArrayMatrix, collect
 from latentadj.design import Design, design_from_target
 from latentadj.exceptions import InputError
-from latentadj.factors import SVA, LatentFactorEstimator, frozen_scores
+from latentadj.factors import SVA, LatentFactorEstimator
 from latentadj.validation import finite_array, require_finite, validated_array
 
 Array = NDArray[np.float64]
@@ -112,14 +112,14 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples, n_features_out)
-            In the units of X; means and protected effects stay.
+            In the units of X, or on the log scale for methods that work on it; means and protected effects stay.
         """
         check_is_fitted(self)
         features, table = self._split(X)
-        values = self._validated(features)
+        values = self._on_working_scale(self._validated(features))
         known = self._known_part(table)
         method = self.factors_
-        scores = frozen_scores(ArrayMatrix(values - known), method.mean_, method.loadings_, method.precision_)
+        scores = method.score_matrix(ArrayMatrix(values - known))
         adjusted = values - scores @ method.loadings_.T
         return adjusted - known if self.remove_covariates else adjusted
 
@@ -129,6 +129,11 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
         names = _check_feature_names_in(self, input_features)
         dropped = set(self.covariates or ())
         return np.array([name for name in names if name not in dropped], dtype=object)
+
+    def _on_working_scale(self, values: NDArray[Any]) -> NDArray[Any]:
+        if self.factors_.method_info.input_scale == "continuous":
+            return values
+        return collect(self.factors_.working_matrix(ArrayMatrix(values)))
 
     def _split(self, X: Any) -> tuple[Any, pd.DataFrame | None]:
         """Separate the measured features from the known covariates."""

@@ -6,7 +6,7 @@ import hashlib
 import platform
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,11 +25,14 @@ from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
 from latentadj.exceptions import InputNoteWarning, InvalidForTestingError, LatentAdjWarning
-from latentadj.factors import FittedFactors, LatentFactorEstimator
+from latentadj.factors import FittedFactors, LatentFactorEstimator, random_generator
 from latentadj.inference import Inference
 from latentadj.problem import AdjustmentProblem
 from latentadj.refit import augmented_design
 from latentadj.results import AdjustmentResult, TestStatistics, confounding_test, test_contrasts
+from latentadj.results.confounding import ConfoundingTest
+from latentadj.results.factors import FactorEstimate
+from latentadj.sample_weights import SampleWeights
 from latentadj.validation import require_finite
 
 
@@ -68,6 +71,8 @@ class Plan:
     estimator : LatentFactorEstimator
     inference : Inference
     calibration : Calibration or None
+    sample_weights : SampleWeights or None
+        How much each sample is to be trusted.
     allow_invalid : bool
         Test with a method that does not remove confounding.
     reason : str
@@ -79,6 +84,7 @@ class Plan:
     estimator: LatentFactorEstimator
     inference: Inference
     calibration: Calibration | None = None
+    sample_weights: SampleWeights | None = None
     allow_invalid: bool = False
     reason: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -111,7 +117,8 @@ def analyse(study: Study, plan: Plan) -> AdjustmentResult:
         problem = _problem(study, plan.estimator)
         require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
         check_data(problem, study.feature_ids)
-        result = _result(study, plan, problem, plan.estimator.fit_problem(problem))
+        weighed = _weighed(plan, problem, study.sample_ids)
+        result = _result(study, plan, problem, plan.estimator.fit_problem(weighed))
         check_result(result)
     return replace(result, warnings=tuple(dict.fromkeys(kept)))
 
@@ -147,13 +154,27 @@ def _level_of_the_caller() -> int:
 
 
 def _problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
-    problem = estimator.make_problem(ArrayMatrix(study.values), study.design, study.feature_ids)
+    problem = estimator.make_problem(
+        ArrayMatrix(study.values),
+        study.design,
+        study.feature_ids,
+        sample_data=study.sample_data,
+        sample_ids=study.sample_ids,
+    )
     return problem if problem.controls is not None else replace(problem, controls=study.controls)
+
+
+def _weighed(plan: Plan, problem: AdjustmentProblem, sample_ids: Sequence[str]) -> AdjustmentProblem:
+    """Bring the samples to equal noise variance, if the plan says so."""
+    if plan.sample_weights is None:
+        return problem
+    rng = random_generator(getattr(plan.estimator, "random_state", 0))
+    return problem.whitened(plan.sample_weights.whitening(problem, rng, sample_ids))
 
 
 def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: FittedFactors) -> AdjustmentResult:
     estimate, info = fitted.estimate, plan.estimator.method_info
-    full_design = augmented_design(problem, estimate.scores) if estimate.n_factors else study.design
+    full_design = augmented_design(study.design, estimate.scores) if estimate.n_factors else study.design
     tests = primary_tests(fitted.fit, problem, plan.inference)
     same = fitted.fit is problem.fit
     unadjusted = tests if same else primary_tests(problem.fit, problem, plan.inference)
@@ -173,15 +194,21 @@ def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: Fitted
         estimate=estimate,
         fit=fitted.fit,
         unadjusted_fit=problem.fit,
-        tests=tests if plan.calibration is None else plan.calibration.calibrate(tests),
+        tests=tests if plan.calibration is None else plan.calibration.calibrate(tests, problem.controls),
         uncalibrated_tests=tests,
         unadjusted_tests=unadjusted,
-        confounding=confounding_test(
-            study.design.primary_names, study.design.primary, problem.nuisance_basis.q, estimate.scores
-        ),
+        confounding=_confounding(problem, estimate),
         manifest=_manifest(study, plan, problem),
         matrix=problem.matrix,
     )
+
+
+def _confounding(problem: AdjustmentProblem, estimate: FactorEstimate) -> ConfoundingTest:
+    """Association of factors and primary variables, under the noise that the refit assumed."""
+    scores = estimate.scores
+    if estimate.whitening is not None:
+        problem, scores = problem.whitened(estimate.whitening), estimate.whitening.apply(scores)
+    return confounding_test(problem.design.primary_names, problem.design.primary, problem.nuisance_basis.q, scores)
 
 
 def primary_tests(fit: RegressionFit, problem: AdjustmentProblem, inference: Inference) -> TestStatistics:
@@ -200,6 +227,7 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "parameters": {name: repr(value) for name, value in plan.estimator.get_params().items()},
         "inference": repr(plan.inference),
         "calibration": repr(plan.calibration),
+        "sample_weights": repr(plan.sample_weights),
         "options": dict(plan.options),
         "formula": study.design.formula,
         "design_columns": list(study.design.names),

@@ -16,6 +16,7 @@ from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
 from latentadj.factors import CATE
 from latentadj.inference import resolve_inference
+from latentadj.sample_weights import resolve_sample_weights
 from latentadj.validation import plain_array, validated_array
 
 
@@ -34,6 +35,8 @@ class AdjustedRegression(BaseEstimator):
         None means what the method asks for, which is nothing except for ``CATE(compat="cate")``.
     controls : array-like or None, default=None
         Negative controls; used by methods that need them and to check the result.
+    sample_weights : {None, "none", "quality"} or array-like or SampleWeights, default=None
+        How much each sample is to be trusted: all the same, estimated from the residuals, or given.
     allow_invalid : bool, default=False
         Allow tests with a method that does not remove confounding.
     orientation : {"samples", "features"}, default="samples"
@@ -64,6 +67,7 @@ class AdjustedRegression(BaseEstimator):
         inference: Any = "moderated",
         calibration: Any = None,
         controls: Any = None,
+        sample_weights: Any = None,
         allow_invalid: bool = False,
         orientation: Orientation = "samples",
         layer: str | None = None,
@@ -73,6 +77,7 @@ class AdjustedRegression(BaseEstimator):
         self.inference = inference
         self.calibration = calibration
         self.controls = controls
+        self.sample_weights = sample_weights
         self.allow_invalid = allow_invalid
         self.orientation = orientation
         self.layer = layer
@@ -120,6 +125,7 @@ class AdjustedRegression(BaseEstimator):
             estimator=self.factors_,
             inference=resolve_inference(self.inference),
             calibration=resolve_calibration(calibration),
+            sample_weights=resolve_sample_weights(self.sample_weights),
             allow_invalid=self.allow_invalid,
             reason=reason,
             options={"allow_invalid": self.allow_invalid, "orientation": self.orientation},

@@ -1,6 +1,6 @@
 """Stage 3: latent-factor methods, a file each."""
 
-from latentadj.factors.base import FittedFactors, LatentFactorEstimator, frozen_scores
+from latentadj.factors.base import FittedFactors, LatentFactorEstimator, frozen_scores, random_generator
 from latentadj.factors.cate import CATE
 from latentadj.factors.cate_nc import NegativeControlCATE
 from latentadj.factors.info import MethodInfo
@@ -40,4 +40,5 @@ __all__ = [
     "SupervisedSVA",
     "TwoStepSVA",
     "frozen_scores",
+    "random_generator",
 ]

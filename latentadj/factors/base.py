@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, ClassVar, Self
@@ -20,10 +21,12 @@ from latentadj.core.kernels import ScoreKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureMatrix
 from latentadj.core.passes import one_blas_thread, run_pass
 from latentadj.core.regression import RegressionFit
+from latentadj.data.annotations import resolve_annotation
 from latentadj.data.controls import resolve_controls
 from latentadj.design import Design, design_from_target
-from latentadj.exceptions import ControlsError, InputError
+from latentadj.exceptions import ControlsError, InputError, MethodError
 from latentadj.factors.info import MethodInfo
+from latentadj.models import LinearModel, PrimaryModel
 from latentadj.num_factors import NumFactorsRule, choose_number
 from latentadj.problem import AdjustmentProblem
 from latentadj.refit import refit
@@ -60,7 +63,10 @@ class FittedFactors:
 class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base class of the latent-factor methods, a scikit-learn transformer to factor scores.
 
-    A new method sets `method_info` and writes `_estimate_factors`; everything else is shared.
+    A new method sets `method_info` and writes `_estimate_factors`; everything else is shared. Methods that are told
+    more about the samples name those parameters in `sample_parameters`; the hooks `working_matrix`,
+    `_default_model`, `_choose_number` and `_frozen_scores` serve those that work on another scale, with another
+    model, choose their number in their own way, or score new samples in their own way.
 
     Parameters
     ----------
@@ -91,6 +97,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     """
 
     method_info: ClassVar[MethodInfo]
+    #: Constructor parameters with a value per sample; `AdjustmentProblem.annotations` holds them resolved.
+    sample_parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self,
@@ -137,19 +145,51 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             design = design_from_target(y, n_samples=len(values))
         design = Design.resolve(design, n_samples=len(values))
         design.check()
-        problem = self.make_problem(ArrayMatrix(values), design, names)
+        ids = [str(i) for i in X.index] if isinstance(X, pd.DataFrame) else None
+        problem = self.make_problem(ArrayMatrix(values), design, names, sample_ids=ids)
         require_finite(problem, values)
         return self.store(self.fit_problem(problem), problem)
 
     def make_problem(
-        self, matrix: FeatureMatrix, design: Design, feature_names: NDArray[Any] | None
+        self,
+        matrix: FeatureMatrix,
+        design: Design,
+        feature_names: NDArray[Any] | None,
+        *,
+        sample_data: pd.DataFrame | None = None,
+        sample_ids: Sequence[str] | None = None,
     ) -> AdjustmentProblem:
-        """Bind data and design to this method's controls and model."""
+        """Bind data and design to this method's controls, model and sample-aligned settings."""
         controls = getattr(self, "controls", None)
         ids = None if feature_names is None else list(feature_names)
         mask = None if controls is None else resolve_controls(controls, ids, matrix.shape[1])
-        options = {} if self.model is None else {"model": self.model}
-        return AdjustmentProblem(matrix, design, mask, **options)
+        annotations = {
+            name: resolve_annotation(name, getattr(self, name), matrix.shape[0], sample_data, sample_ids)
+            for name in self.sample_parameters
+        }
+        model = self._default_model() if self.model is None else self.model
+        return AdjustmentProblem(self.working_matrix(matrix), design, mask, model, annotations)
+
+    def _default_model(self) -> PrimaryModel:
+        """Model of every feature unless the user gives one."""
+        return LinearModel()
+
+    def working_matrix(self, matrix: FeatureMatrix) -> FeatureMatrix:
+        """Return the data on the scale that the method works on, as a lazy view."""
+        return matrix
+
+    def _choose_number(self, problem: AdjustmentProblem, rng: np.random.Generator) -> NumFactorsResult:
+        """Stage 2."""
+        return choose_number(problem, self.n_factors, rng)
+
+    def score_matrix(self, matrix: FeatureMatrix) -> Array:
+        """Factor scores ``(n_samples, n_factors)`` of samples given on the working scale, as `transform` makes them."""
+        check_is_fitted(self)
+        return self._frozen_scores(matrix)
+
+    def _frozen_scores(self, matrix: FeatureMatrix) -> Array:
+        """Rule behind `score_matrix`."""
+        return frozen_scores(matrix, self.mean_, self.loadings_, self.precision_)
 
     @one_blas_thread()
     def fit_problem(self, problem: AdjustmentProblem) -> FittedFactors:
@@ -164,14 +204,16 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         FittedFactors
         """
         self._check_needs(problem)
-        rng = _generator(self.random_state)
-        number = choose_number(problem, self.n_factors, rng)
+        rng = random_generator(self.random_state)
+        number = self._choose_number(problem, rng)
         if number.n_factors == 0:
             estimate = FactorEstimate(np.empty((problem.n_samples, 0)))
-            return FittedFactors(number, estimate, problem.fit)
-        estimate = self._estimate_factors(problem, number.n_factors, rng)
-        fitted = FittedFactors(number, estimate, refit(problem, estimate))
-        return _with_fixed_signs(fitted)
+        else:
+            estimate = self._estimate_factors(problem, number.n_factors, rng)
+        fit = refit(problem, estimate)
+        if problem.whitening is not None:
+            estimate = estimate.before(problem.whitening)
+        return _with_fixed_signs(FittedFactors(number, estimate, fit))
 
     def _check_needs(self, problem: AdjustmentProblem) -> None:
         if "controls" in self.method_info.needs and problem.controls is None:
@@ -179,6 +221,12 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
                 f"{self.method_info.title} needs negative controls: features whose true effect is zero. Give "
                 "controls= as names, positions or a mask; without controls use CATE or SVA."
             )
+        for need in self.method_info.needs:
+            if need in self.sample_parameters and problem.annotations.get(need) is None:
+                raise MethodError(
+                    f"{self.method_info.title} needs {need}=: the name of a column of the sample table, a Series "
+                    "indexed by sample ID, or one value per sample."
+                )
 
     def store(self, fitted: FittedFactors, problem: AdjustmentProblem) -> Self:
         """Set the fitted attributes from the outcome of `fit_problem`."""
@@ -211,7 +259,7 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         values = validated_array(self, X, training=False)
-        return frozen_scores(ArrayMatrix(values), self.mean_, self.loadings_, self.precision_)
+        return self._frozen_scores(self.working_matrix(ArrayMatrix(values)))
 
 
 def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Array) -> Array:
@@ -250,7 +298,14 @@ def _with_fixed_signs(fitted: FittedFactors) -> FittedFactors:
     return replace(fitted, estimate=estimate, fit=fit)
 
 
-def _generator(random_state: Any) -> np.random.Generator:
+def random_generator(random_state: Any) -> np.random.Generator:
+    """Return the generator behind a seed, a generator, a RandomState or None.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+    """
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState) or random_state is None:

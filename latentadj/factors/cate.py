@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latentadj.confounding import ConfoundingModel, NegativeControlRegression, RobustRegression
-from latentadj.core.factor_analysis import FactorModel, principal_components, weighted_components
+from latentadj.core.factor_analysis import FactorModel, weighted_components
+from latentadj.core.spectrum import ResidualSpectrum
 from latentadj.exceptions import MethodError, NotConvergedWarning
-from latentadj.factors.base import LatentFactorEstimator
 from latentadj.factors.cate_reference import reference_estimate
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.limits import capped_by_controls
+from latentadj.factors.linked import LinkedFactorEstimator, residual_squares
 from latentadj.factors.random_scores import random_score_directions
-from latentadj.factors.rotation import linked_factors
 from latentadj.num_factors import NumFactorsRule
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate
@@ -25,7 +25,7 @@ FACTOR_ANALYSES = ("weighted", "ml", "pc")
 LINKS = ("robust", "negative_control")
 
 
-class CATE(LatentFactorEstimator):
+class CATE(LinkedFactorEstimator):
     """Confounder-adjusted testing and estimation.
 
     Parameters
@@ -96,18 +96,24 @@ class CATE(LatentFactorEstimator):
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         self._check_options()
+        if self.compat != "cate":
+            return super()._estimate_factors(problem, n_factors, rng)
+        n_factors = self._allowed(problem, n_factors)
+        analysis = "pc" if self.factor_analysis == "pc" else "ml"
+        return reference_estimate(problem, n_factors, analysis, self.confounding == "robust")
+
+    def _link(self, problem: AdjustmentProblem) -> ConfoundingModel:
         if self.confounding == "negative_control":
-            n_factors = capped_by_controls(problem, n_factors, self.n_factors)
-        if n_factors == 0:
-            return FactorEstimate(np.empty((problem.n_samples, 0)))
-        if self.compat == "cate":
-            analysis = "pc" if self.factor_analysis == "pc" else "ml"
-            return reference_estimate(problem, n_factors, analysis, self.confounding == "robust")
-        model = self._factor_model(problem, n_factors)
-        link: ConfoundingModel = RobustRegression()
-        if self.confounding == "negative_control":
-            link = NegativeControlRegression(weighted=True)
-        return linked_factors(problem, model, link)
+            return NegativeControlRegression(weighted=True)
+        return RobustRegression()
+
+    def _allowed(self, problem: AdjustmentProblem, n_factors: int) -> int:
+        if self.confounding != "negative_control":
+            return n_factors
+        return capped_by_controls(problem, n_factors, self.n_factors)
+
+    def _spectrum(self, problem: AdjustmentProblem) -> ResidualSpectrum:
+        return problem.spectrum if self.factor_analysis == "pc" else problem.unit_spectrum
 
     def _check_options(self) -> None:
         given = {
@@ -120,12 +126,9 @@ class CATE(LatentFactorEstimator):
                 raise MethodError(f"{name}={value!r} is unknown; CATE knows {', '.join(map(repr, allowed))}.")
 
     def _factor_model(self, problem: AdjustmentProblem, k: int) -> FactorModel:
-        divisor = max(problem.df_resid - k, 1)
-        rss = np.where(problem.constant, 0.0, problem.sums.rss)
-        plain = self.factor_analysis == "pc"
-        spectrum = problem.spectrum if plain else problem.unit_spectrum
-        model = principal_components(problem.matrix, spectrum, rss, k, divisor=divisor)
+        model = super()._factor_model(problem, k)
         if self.factor_analysis == "weighted":
+            rss = residual_squares(problem)
             model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
         elif self.factor_analysis == "ml":
             model = random_score_directions(problem, model)

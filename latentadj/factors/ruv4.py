@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from latentadj.confounding import NegativeControlRegression
-from latentadj.core.factor_analysis import principal_components
+from latentadj.confounding import ConfoundingModel, NegativeControlRegression
+from latentadj.core.spectrum import ResidualSpectrum
 from latentadj.exceptions import MethodError
-from latentadj.factors.controlled import ControlledFactorEstimator
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.limits import capped_by_controls
-from latentadj.factors.rotation import linked_factors
+from latentadj.factors.linked import LinkedFactorEstimator
 from latentadj.num_factors import NumFactorsRule
 from latentadj.problem import AdjustmentProblem
-from latentadj.results.factors import FactorEstimate
 
 
-class RUV4(ControlledFactorEstimator):
+class RUV4(LinkedFactorEstimator):
     """RUV-4: residual components, tied to the primary variables through the negative controls.
 
     Parameters
@@ -58,6 +55,7 @@ class RUV4(ControlledFactorEstimator):
         reference="Gagnon-Bartsch, Jacob and Speed (2013), UC Berkeley technical report 820",
         identified_by="negative controls have no true effect and feel the same factors as the rest",
         summary="Residual components, linked to the primary variables by regression over the controls.",
+        identification="controls",
         needs=("controls",),
     )
 
@@ -70,19 +68,21 @@ class RUV4(ControlledFactorEstimator):
         model: Any = None,
         random_state: Any = 0,
     ) -> None:
-        super().__init__(n_factors, controls=controls, model=model, random_state=random_state)
+        super().__init__(n_factors, model=model, random_state=random_state)
+        self.controls = controls
         self.compat = compat
 
-    def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
+    def _link(self, problem: AdjustmentProblem) -> ConfoundingModel:
         if self.compat not in (None, "ruv"):
             raise MethodError(f"compat={self.compat!r} is unknown; RUV4 knows None and 'ruv'.")
-        corrected = self.compat is None
-        n_factors = capped_by_controls(problem, n_factors, self.n_factors)
-        model = principal_components(
-            problem.matrix,
-            problem.unit_spectrum if corrected else problem.spectrum,
-            problem.sums.rss,
-            n_factors,
-            divisor=max(problem.df_resid - n_factors, 1),
-        )
-        return linked_factors(problem, model, NegativeControlRegression(weighted=corrected), with_error=corrected)
+        return NegativeControlRegression(weighted=self._with_error)
+
+    @property
+    def _with_error(self) -> bool:
+        return self.compat is None
+
+    def _spectrum(self, problem: AdjustmentProblem) -> ResidualSpectrum:
+        return problem.unit_spectrum if self.compat is None else problem.spectrum
+
+    def _allowed(self, problem: AdjustmentProblem, n_factors: int) -> int:
+        return capped_by_controls(problem, n_factors, self.n_factors)

@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from latentadj.core.fixed_point import FixedPoint, extrapolated_iteration, iterate
-from latentadj.core.matrix import Array
-from latentadj.core.surrogate_weights import SurrogateWeighting, SurrogateWeights
+from latentadj.core.surrogate_weights import SurrogateWeighting, WeightingRounds
 from latentadj.exceptions import MethodError, NotConvergedWarning
 from latentadj.factors.base import LatentFactorEstimator
 from latentadj.factors.info import MethodInfo
@@ -88,32 +87,14 @@ class SVA(LatentFactorEstimator):
         weighting = SurrogateWeighting(
             problem.matrix, problem.basis, problem.n_nuisance, problem.sums, old_coords=reference
         )
-        weights, components = SurrogateWeights(np.empty(0), np.empty(0)), np.empty((0, 0))
-
-        def one_round(factors: Array) -> Array:
-            nonlocal weights, components
-            weights = weighting.weigh(factors)
-            components = weighting.factors(weights.weights, n_factors)
-            return components
-
+        one_round = WeightingRounds(weighting, n_factors)
         start = problem.spectrum.vectors[:, :n_factors]
         if reference:
             point = iterate(one_round, start, self.max_iter)
         else:
             point = extrapolated_iteration(one_round, start, tol=self.tol, max_iter=self.max_iter)
             self._report(point)
-        details = {
-            "probability_factors": weights.gamma,
-            "probability_primary": weights.b,
-            "last_change": point.change,
-        }
-        return FactorEstimate(
-            components,  # of the last round, in the order of their size; point.basis spans the same space
-            feature_weights=weights.weights,
-            converged=point.converged,
-            n_iter=point.n_iter,
-            details=details,
-        )
+        return rounds_estimate(one_round, point.converged, {"last_change": point.change})
 
     def _report(self, point: FixedPoint) -> None:
         if not point.converged:
@@ -123,3 +104,28 @@ class SVA(LatentFactorEstimator):
                 NotConvergedWarning,
                 stacklevel=2,
             )
+
+
+def rounds_estimate(rounds: WeightingRounds, converged: bool, details: dict[str, Any]) -> FactorEstimate:
+    """Return what the last round left: its factors in the order of their size, and its weights.
+
+    Parameters
+    ----------
+    rounds : WeightingRounds
+        After its last round.
+    converged : bool
+    details : dict
+        What else is worth keeping.
+
+    Returns
+    -------
+    FactorEstimate
+    """
+    weights = rounds.weights
+    return FactorEstimate(
+        rounds.factors,
+        feature_weights=weights.weights,
+        converged=converged,
+        n_iter=rounds.n_iter,
+        details={"probability_factors": weights.gamma, "probability_primary": weights.b, **details},
+    )

@@ -9,12 +9,14 @@ from latentadj.exceptions import MethodError
 from latentadj.inference.base import Inference
 from latentadj.inference.moderated import ModeratedT
 from latentadj.inference.ordinary import OrdinaryT
+from latentadj.inference.pooled import PooledVariance
 
 _BY_NAME: dict[str, Callable[[], Inference]] = {
     "moderated": ModeratedT,
     "moderated_trend": lambda: ModeratedT(trend=True),
     "moderated_robust": lambda: ModeratedT(robust=True),
     "ordinary": OrdinaryT,
+    "pooled": PooledVariance,
 }
 
 
@@ -23,7 +25,7 @@ def resolve_inference(inference: Any) -> Inference:
 
     Parameters
     ----------
-    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
+    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
 
     Returns
     -------
@@ -42,4 +44,4 @@ def resolve_inference(inference: Any) -> Inference:
     return found
 
 
-__all__ = ["Inference", "ModeratedT", "OrdinaryT", "resolve_inference"]
+__all__ = ["Inference", "ModeratedT", "OrdinaryT", "PooledVariance", "resolve_inference"]

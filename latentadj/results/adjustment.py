@@ -114,6 +114,14 @@ class AdjustmentResult:
         values = self.fit.coef[:, len(self.design.names) :]
         return pd.DataFrame(values, index=pd.Index(self.feature_ids), columns=self.factors.columns)
 
+    @property
+    def sample_weights(self) -> pd.Series[float] | None:
+        """Weight of every sample in the refit, one over its relative noise variance; None where all count the same."""
+        whitening = self.estimate.whitening
+        if whitening is None or whitening.transform.ndim != 1:
+            return None
+        return pd.Series(whitening.transform**2, index=pd.Index(self.sample_ids), name="sample_weight")
+
     def tidy(
         self,
         term: str | None = None,

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from latentadj.core.regression import LinkUncertainty, RegressionFit
 from latentadj.core.variance import VariancePrior
+from latentadj.core.whitening import Whitening
 from latentadj.design import CovariateInfo, Design
 from latentadj.design.codings import KnownColumns, LevelCoding
 from latentadj.design.recipe import FormulaRecipe, FrameRecipe
@@ -38,7 +39,7 @@ from latentadj.results.factors import (
     Subtraction,
 )
 from latentadj.results.recipes import StoredRecipe
-from latentadj.results.statistics import JointTests, TestStatistics
+from latentadj.results.statistics import CalibrationRecord, JointTests, TestStatistics
 
 __all__ = ["ResultReader", "ResultWriter"]
 
@@ -49,9 +50,9 @@ CLASSES: dict[str, type[Any]] = {
     **{
         cls.__name__: cls
         for cls in (
-            AdjustmentResult, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe, JointTests,
-            KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, NumFactorsResult, RegressionFit, RuleAnswer,
-            Subtraction, TestStatistics, VariancePrior,
+            AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe,
+            JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, NumFactorsResult, RegressionFit,
+            RuleAnswer, Subtraction, TestStatistics, VariancePrior, Whitening,
         )
     },
 }  # fmt: skip

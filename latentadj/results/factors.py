@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.core.whitening import Whitening
+
 Array = NDArray[np.float64]
 
 
@@ -31,6 +33,8 @@ class RuleAnswer:
     null_shares : ndarray of shape (2, n_tried)
         Median and upper bound of the shares of the residual sum of squares under the null, for rules that
         simulate it; else empty.
+    note : str
+        What should be known about this answer beside the rule itself; usually empty.
     """
 
     rule: str
@@ -39,6 +43,7 @@ class RuleAnswer:
     threshold: Array
     description: str
     null_shares: Array = field(default_factory=lambda: np.empty((2, 0)))
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class NumFactorsResult:
         Share of the residual sum of squares along each direction; empty when nothing was decomposed.
     null_shares : ndarray of shape (2, n_tried)
         Median and upper bound of the shares under the null, when the rule simulated one; else empty.
+    not_applied : tuple of (str, str)
+        Rules that could not be applied to these data, and why.
     """
 
     n_factors: int
@@ -67,6 +74,7 @@ class NumFactorsResult:
     answers: tuple[RuleAnswer, ...] = ()
     shares: Array = field(default_factory=lambda: np.empty(0))
     null_shares: Array = field(default_factory=lambda: np.empty((2, 0)))
+    not_applied: tuple[tuple[str, str], ...] = ()
 
     def table(self) -> pd.DataFrame:
         """Every rule's answer and statistic, a row per rule and factor.
@@ -74,20 +82,38 @@ class NumFactorsResult:
         Returns
         -------
         pandas.DataFrame
-            Columns ``rule, n_factors, chosen, factor, statistic, threshold, description``.
+            Columns ``rule, n_factors, chosen, factor, statistic, threshold, description``. A rule that could not
+            be applied has one row without numbers, and its description says why.
         """
         rows = [
-            (a.rule, a.n_factors, a.rule == self.chosen_by, i + 1, s, t, a.description)
+            (a.rule, a.n_factors, a.rule == self.chosen_by, i + 1, s, t, _described(a))
             for a in self.answers
             for i, (s, t) in enumerate(zip(a.statistic, a.threshold, strict=True))
         ]
+        rest = [(r, pd.NA, False, pd.NA, np.nan, np.nan, _refused(why)) for r, why in self.not_applied]
         columns = ["rule", "n_factors", "chosen", "factor", "statistic", "threshold", "description"]
-        return pd.DataFrame(rows, columns=columns)
+        return _with_gaps(pd.DataFrame(rows + rest, columns=columns), bool(rest))
 
     def summary(self) -> pd.DataFrame:
-        """One row per rule: ``rule, n_factors, chosen, description``."""
-        rows = [(a.rule, a.n_factors, a.rule == self.chosen_by, a.description) for a in self.answers]
-        return pd.DataFrame(rows, columns=["rule", "n_factors", "chosen", "description"])
+        """One row per rule: ``rule, n_factors, chosen, description``; no number where a rule was not applied."""
+        rows = [(a.rule, a.n_factors, a.rule == self.chosen_by, _described(a)) for a in self.answers]
+        rest = [(rule, pd.NA, False, _refused(why)) for rule, why in self.not_applied]
+        columns = ["rule", "n_factors", "chosen", "description"]
+        return _with_gaps(pd.DataFrame(rows + rest, columns=columns), bool(rest))
+
+
+def _described(answer: RuleAnswer) -> str:
+    return f"{answer.description} {answer.note}" if answer.note else answer.description
+
+
+def _refused(reason: str) -> str:
+    return f"Not applied: {reason}"
+
+
+def _with_gaps(frame: pd.DataFrame, gaps: bool) -> pd.DataFrame:
+    """Whole-number columns that hold missing values get the nullable type."""
+    whole = [column for column in ("n_factors", "factor") if column in frame and gaps]
+    return frame.astype(dict.fromkeys(whole, "Int64"))
 
 
 @dataclass(frozen=True)
@@ -101,11 +127,14 @@ class LinkEstimate:
     covariance : ndarray of shape (n_primary, n_factors, n_primary, n_factors)
         Its sampling covariance; zeros when it is not estimated.
     converged : bool
+    sparse_effects : ndarray of shape (n_features, n_primary) or None
+        True effects that the link was estimated together with, where it finds some.
     """
 
     omega: Array
     covariance: Array
     converged: bool = True
+    sparse_effects: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +175,11 @@ class FactorEstimate:
         Given by methods with a confounding stage; its error then enters every feature's variance.
     subtraction : Subtraction or None
         Given by methods that subtract instead of refitting.
+    whitening : Whitening or None
+        Map of the samples under which features are refitted, for noise that is not the same and independent in
+        all samples; `scores` are before that map.
+    posterior : ShrunkenEffects or None
+        Given by methods that estimate a prior of the effects themselves.
     feature_weights : ndarray of shape (n_features,) or None
         Weights the features had in the last decomposition.
     converged : bool
@@ -158,6 +192,8 @@ class FactorEstimate:
     loadings: Array | None = None
     link: LinkEstimate | None = None
     subtraction: Subtraction | None = None
+    whitening: Whitening | None = None
+    posterior: Any = None
     feature_weights: Array | None = None
     converged: bool = True
     n_iter: int = 0
@@ -167,6 +203,11 @@ class FactorEstimate:
     def n_factors(self) -> int:
         """Number of factors."""
         return int(self.scores.shape[1])
+
+    def before(self, whitening: Whitening) -> FactorEstimate:
+        """Return an estimate made after a map of the samples in terms of the samples before it."""
+        later = whitening if self.whitening is None else self.whitening.after(whitening)
+        return replace(self, scores=whitening.undo(self.scores), whitening=later)
 
     def flipped(self, signs: Array) -> FactorEstimate:
         """Return the same estimate with the factors' signs changed by ``signs`` of shape (n_factors,)."""

@@ -35,6 +35,34 @@ class JointTests:
 
 
 @dataclass(frozen=True)
+class CalibrationRecord:
+    """What a calibration estimated, per test.
+
+    Attributes
+    ----------
+    method : str
+        Short name.
+    centre, scale : ndarray of shape (T,)
+        Mean and standard deviation of the null distribution that was found, on the normal scale; NaN where the
+        method does not describe it by two numbers. For variance inflation the centre is 0.
+    pi0 : ndarray of shape (T,)
+        Share of nulls; NaN where it was not estimated.
+    note : str
+        How it was estimated, for a report.
+    """
+
+    method: str
+    centre: Array
+    scale: Array
+    pi0: Array
+    note: str = ""
+
+    def select(self, positions: list[int]) -> CalibrationRecord:
+        """Return the record of some of the tests."""
+        return replace(self, centre=self.centre[positions], scale=self.scale[positions], pi0=self.pi0[positions])
+
+
+@dataclass(frozen=True)
 class TestStatistics:
     """Tests of some contrasts for all features.
 
@@ -50,6 +78,8 @@ class TestStatistics:
         Variances behind the standard errors.
     calibration : str or None
         How `statistic` and `p_value` were calibrated, if at all.
+    calibration_record : CalibrationRecord or None
+        What the calibration estimated.
     """
 
     __test__ = False
@@ -63,15 +93,40 @@ class TestStatistics:
     df: float | Array
     prior: VariancePrior
     calibration: str | None = None
+    calibration_record: CalibrationRecord | None = None
 
     def half_width(self, level: float = 0.95) -> Array:
         """Half the width of confidence intervals, ``(n_features, T)``."""
         quantile = np.asarray(t_isf((1.0 - level) / 2.0, self.df))
         return self.std_error * (quantile[:, None] if quantile.ndim else quantile)
 
-    def with_calibrated(self, statistic: Array, p_value: Array, name: str) -> TestStatistics:
-        """Return a copy with other statistics and p-values."""
-        return replace(self, statistic=statistic, p_value=p_value, calibration=name)
+    def with_calibrated(self, statistic: Array, p_value: Array, record: CalibrationRecord) -> TestStatistics:
+        """Return a copy with other statistics and p-values; estimates and standard errors stay."""
+        return replace(self, statistic=statistic, p_value=p_value, calibration=record.method, calibration_record=record)
+
+    def with_std_error(self, std_error: Array, df: float | Array, record: CalibrationRecord) -> TestStatistics:
+        """Return a copy with other standard errors and degrees of freedom, and the tests that follow from them."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            statistic = self.estimate / std_error
+        spread = df[:, None] if isinstance(df, np.ndarray) else df
+        p_value = np.asarray(t_two_sided_p(statistic, spread))
+        return replace(self, std_error=std_error, df=df).with_calibrated(statistic, p_value, record)
+
+    def select(self, positions: list[int]) -> TestStatistics:
+        """Return a copy with some of the tests; the same object when all are kept in order."""
+        if positions == list(range(len(self.names))):
+            return self
+        record = self.calibration_record
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in positions),
+            contrasts=self.contrasts[:, positions],
+            estimate=self.estimate[:, positions],
+            std_error=self.std_error[:, positions],
+            statistic=self.statistic[:, positions],
+            p_value=self.p_value[:, positions],
+            calibration_record=None if record is None else record.select(positions),
+        )
 
 
 def test_contrasts(
@@ -143,12 +198,14 @@ def _joint_statistic(fit: RegressionFit, prior: VariancePrior, contrasts: Array)
     common = fit.unscaled_covariance(contrasts)
     s2 = np.where(fit.constant, np.nan, prior.s2_post)
     with np.errstate(invalid="ignore", divide="ignore"):
-        if fit.link is None:
+        if fit.link is None and common.ndim == 2:
             whitened = np.linalg.solve(np.linalg.cholesky(common), estimate.T)
             out: Array = np.einsum("im,im->m", whitened, whitened) / (c * s2)
             return out
         safe = np.where(np.isfinite(s2) & (s2 > 0), s2, 1.0)
-        covariance = safe[:, None, None] * common + fit.link.contrast_covariance(contrasts)
+        covariance = safe[:, None, None] * common
+        if fit.link is not None:
+            covariance = covariance + fit.link.contrast_covariance(contrasts)
         solved = np.linalg.solve(covariance, estimate[:, :, None])[:, :, 0]
         statistic: Array = np.einsum("mi,mi->m", solved, estimate) / c
         return np.where(np.isfinite(s2), statistic, np.nan)

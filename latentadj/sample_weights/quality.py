@@ -1,0 +1,120 @@
+"""Sample weights estimated from the residuals."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from latentadj.core.matrix import Array
+from latentadj.core.sample_quality import SampleVariances, sample_variances
+from latentadj.core.whitening import Whitening
+from latentadj.core.wishart import wishart_eigenvalues
+from latentadj.exceptions import UnequalSamplesWarning
+from latentadj.num_factors.base import leading_count
+from latentadj.num_factors.parallel import leading_shares, upper_bound
+from latentadj.num_factors.select import factor_limit
+from latentadj.problem import AdjustmentProblem
+
+#: A sample whose noise variance is this many times the typical one is worth a word to the user.
+NOTEWORTHY = 4.0
+
+
+class SampleQuality(BaseEstimator):  # type: ignore[misc]
+    """Weigh every sample by one over its noise variance, estimated from all features.
+
+    Parameters
+    ----------
+    prior_features : float, default=10
+        Weight of the prior that all samples are alike, in features.
+    n_draws : int, default=20
+        Draws of noise that the factors set aside are counted against.
+
+    Notes
+    -----
+    A sample, or a group, that is noisier than the rest is taken for several factors by components of the residuals,
+    and makes pooled standard errors wrong even when all factors are known. Quality weights as in Ritchie et al. (2006,
+    BMC Bioinformatics 7:261), with two differences: they are estimated beside the hidden factors, whose part in a
+    sample's residuals is no noise, and by a moment equation that is solved for all samples at once; see
+    `latentadj.core.sample_quality`. The cost beyond the residual spectrum does not depend on the number of features.
+
+    The weights are common to all features: a group in which only some features are noisier is not made right by them.
+
+    Examples
+    --------
+    >>> import latentadj as la
+    >>> rng = np.random.default_rng(0)
+    >>> spread = np.repeat([1.0, 3.0], [16, 4])[:, None]
+    >>> X = rng.normal(size=(20, 500)) * spread
+    >>> design = la.Design.from_arrays(np.tile([0, 1], 10))
+    >>> res = la.adjust(X, design, method="none", sample_weights="quality")
+    >>> bool(res.sample_weights.iloc[:16].min() > 5 * res.sample_weights.iloc[16:].max())
+    True
+    """
+
+    def __init__(self, *, prior_features: float = 10.0, n_draws: int = 20) -> None:
+        self.prior_features = prior_features
+        self.n_draws = n_draws
+
+    def whitening(
+        self, problem: AdjustmentProblem, rng: np.random.Generator, sample_ids: Sequence[str] | None = None
+    ) -> Whitening:
+        """Return the map; see `SampleWeights.whitening`.
+
+        Warns
+        -----
+        UnequalSamplesWarning
+            For samples with more than four times the typical noise variance.
+        """
+        found = self.variances(problem, rng)
+        _say_unequal(found.variance, sample_ids)
+        weights = 1.0 / found.variance
+        return Whitening.from_weights(weights / weights.mean())
+
+    def variances(self, problem: AdjustmentProblem, rng: np.random.Generator) -> SampleVariances:
+        """Return the samples' relative noise variances.
+
+        Parameters
+        ----------
+        problem : AdjustmentProblem
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        SampleVariances
+            All 1 when too few degrees of freedom are left to tell samples apart.
+        """
+        used, df = int(np.count_nonzero(problem.unit_weights)), problem.df_resid
+        if df < 3 or used < df:
+            return SampleVariances(np.ones(problem.n_samples), 0, True, 0)
+        spectrum = problem.unit_spectrum
+        gram = (spectrum.vectors * spectrum.eigenvalues) @ spectrum.vectors.T / used
+        bound = self._noise_bound(used, problem.n_samples, df, rng)
+        limit = factor_limit(problem)
+
+        def count(shares: Array) -> int:
+            return min(leading_count(shares > bound), limit)
+
+        return sample_variances(gram, problem.design.matrix, used, count, prior_features=self.prior_features)
+
+    def _noise_bound(self, n_features: int, n_samples: int, df: int, rng: np.random.Generator) -> Array:
+        null = wishart_eigenvalues(np.ones(n_features), n_samples, df, self.n_draws, rng)
+        return upper_bound(leading_shares(null, df), 0.1)
+
+
+def _say_unequal(variance: Array, sample_ids: Sequence[str] | None) -> None:
+    noisy = np.flatnonzero(variance > NOTEWORTHY * np.median(variance))
+    if not noisy.size:
+        return
+    worst = noisy[np.argsort(-variance[noisy], kind="stable")][:5]
+    largest = variance.max() / np.median(variance)
+    names = [str(i) if sample_ids is None else sample_ids[i] for i in worst]
+    warnings.warn(
+        f"{noisy.size} of {variance.size} samples have more than {NOTEWORTHY:g} times the typical noise variance "
+        f"({', '.join(names)}{', ...' if noisy.size > 5 else ''}; the largest {largest:.0f} "
+        "times). They are weighed down accordingly (result.sample_weights); look at them before you rely on them.",
+        UnequalSamplesWarning,
+        stacklevel=3,
+    )
