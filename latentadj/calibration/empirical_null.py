@@ -24,7 +24,8 @@ class EmpiricalNull(BaseEstimator):  # type: ignore[misc]
     ----------
     fit : {"likelihood", "matching"}, default="likelihood"
         Maximum likelihood of a normal distribution cut to the bulk, or a parabola through the logarithm of the
-        density at its centre. The first has a third of the second's error.
+        density at its centre. The first is steadier: with 1000 nulls its scale has a standard error of 0.04, that
+        of the second 0.26.
     half_width : float, optional
         Half the width of the bulk in spreads. By default ``4.3 exp(-0.26 log10 m)`` for the likelihood, the middle
         half of the statistics for matching.
@@ -32,10 +33,11 @@ class EmpiricalNull(BaseEstimator):  # type: ignore[misc]
     Notes
     -----
     Efron (2004, 2007). Statistics on the normal scale become ``(z - centre) / scale`` with normal tails; centre, scale
-    and the share of nulls are kept in ``tests.calibration_record``. Everything inside the bulk is taken as null.
-    True effects there inflate the scale, about 2 % for every 5 % of weak effects, and effects on one side move the
-    centre. The bulk of correlated statistics is wider or narrower than its tails call for; an empirical null
-    describes this data set, not the average one.
+    and the share of nulls are kept in ``tests.calibration_record``. Everything inside the bulk is taken as null: true
+    effects there inflate the scale, and effects on one side move the centre. With 20 % effects of 3.5 standard errors
+    the scale is 6 to 9 % too large and the level at 0.05 is 0.03 to 0.04; on one side 0.02 to 0.03, centre off by 0.1.
+    Correlated statistics can be wider or narrower than normal as a whole; the estimate describes this data set, not
+    the average one.
 
     Where the chosen fit finds no maximum the other one is tried, with a warning.
 

@@ -118,8 +118,7 @@ def early_stopping_alternation(Y: Array, scores: Array, squares: Array) -> tuple
     psi: Array = squares
     for _ in range(N_ALTERNATIONS - 1):
         loadings = scores.T @ Y
-        explained: Array = np.einsum("km,km->m", loadings, loadings)
-        psi = squares - explained / n
+        psi = np.asarray(squares - np.einsum("km,km->m", loadings, loadings) / n, dtype=np.float64)
         if np.min(psi) <= np.max(psi) / COLLAPSED:
             return None
         scores = _eigenvectors(Y, psi, rank)

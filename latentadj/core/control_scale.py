@@ -89,7 +89,7 @@ def combined_df(df: float | Array, scale_df: float) -> float | Array:
 
     Examples
     --------
-    >>> combined_df(10.0, 38.0)
+    >>> round(float(combined_df(10.0, 38.0)), 6)
     7.6
     """
     inverse = 1.0 / df + 1.0 / scale_df + 2.0 / (df * scale_df)

@@ -95,7 +95,7 @@ def noise_edge(squares: Array, dimension: int) -> NoiseEdge:
     Examples
     --------
     >>> found = noise_edge(np.full(1000, 200.0), 200)
-    >>> round(found.edge / (np.sqrt(1000) + np.sqrt(200)) ** 2, 3)
+    >>> print(round(found.edge / (np.sqrt(1000) + np.sqrt(200)) ** 2, 3))
     0.997
     """
     squares = squares[squares > 0]

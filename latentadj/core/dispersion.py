@@ -97,7 +97,7 @@ def adjusted_profile(y: Array, columns: Array, offset: Array) -> Array:
     ridge = np.full(d, 1e-6)
     for g in range(len(GRID) - 1, -1, -1):
         block = GLMBlock(y, columns, offset, NegativeBinomial(), np.full(width, GRID[g]), ridge)
-        coef = fit_block(block, coef, tol=1e-8, max_iter=25).coef
+        coef = fit_block(block, coef, tol=1e-4, max_iter=25).coef
         mu = block.mean(coef)
         determinant = np.linalg.slogdet(block.expected_information(mu))[1] if d else 0.0
         out[:, g] = _log_likelihood(y, mu, GRID[g]) - 0.5 * determinant

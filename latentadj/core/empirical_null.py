@@ -113,7 +113,7 @@ def _truncated_normal(u: Array) -> tuple[float, float]:
     for _ in range(100):
         gradient = target - moments[1:3]
         information = moments[[[2, 3], [3, 4]]] - np.outer(moments[1:3], moments[1:3])
-        step = np.linalg.solve(information, gradient)
+        step: Array = np.asarray(np.linalg.solve(information, gradient), dtype=np.float64)
         gain = float(gradient @ step)
         if gain < 1e-24:
             break

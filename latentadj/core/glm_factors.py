@@ -191,7 +191,7 @@ def fit_glm_factors(
 
     sums, quiet, rounds = turn(current, None), 0, 1
     while quiet < 2 and rounds < max_rounds:
-        step = solve_each(sums.information, sums.gradient)
+        step, gain = _sample_step(sums, current, design)
         for halving in range(MAX_HALVINGS):
             moved = current + step * 0.5**halving
             candidate, start = _carried_over(moved, design, sums.coef)
@@ -200,11 +200,23 @@ def fit_glm_factors(
             if tried.objective <= sums.objective * (1 + 1e-13):
                 break
         else:
-            gain = float(np.einsum("ij,ij->", step, sums.gradient))
             return GLMFactorModel(current, sums.coef, sums.objective, gain <= 100 * tol * sums.objective, rounds)
         quiet = quiet + 1 if sums.objective - tried.objective <= tol * abs(sums.objective) else 0
         current, sums = candidate, tried
     return GLMFactorModel(current, sums.coef, sums.objective, quiet >= 2, rounds)
+
+
+def _sample_step(sums: SampleSums, scores: Array, design: Array) -> tuple[Array, float]:
+    """Newton step of every sample's scores and what it gains to first order.
+
+    The gradient is that along orthonormal scores outside the design: its part inside the span of the scores, which the
+    ridge on the loadings leaves over, only changes their lengths and counts as prior precision.
+    """
+    inside = scores.T @ sums.gradient
+    gradient = sums.gradient - scores @ inside
+    gradient -= design @ (design.T @ gradient)
+    step = solve_each(sums.information + 0.5 * (inside + inside.T), gradient)
+    return step, float(np.einsum("ij,ij->", step, gradient))
 
 
 def _orthonormal_outside(scores: Array, design: Array) -> tuple[Array, Array]:

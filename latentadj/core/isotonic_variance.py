@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from latentadj.core.matrix import Array
 
@@ -18,8 +19,8 @@ def trimmed_share(bin_size: int) -> float:
 
     Notes
     -----
-    ``(b - E max) / (b - 1)``; the largest has the quantile function of chi-square(1) at ``u^(1/b)``, integrated
-    after ``1 - u = s^4`` by 400 Gauss-Legendre nodes.
+    ``(b - E max) / (b - 1)``, where ``E max`` is the integral of ``2 y P(max > y^2)`` over y > 0, by 400
+    Gauss-Legendre nodes up to 40.
 
     Examples
     --------
@@ -27,9 +28,9 @@ def trimmed_share(bin_size: int) -> float:
     0.688931016
     """
     nodes, weights = leggauss(400)
-    s = (nodes + 1.0) / 2.0
-    upper = -np.expm1(np.log1p(-(s**4)) / bin_size)
-    largest = float(np.sum(weights / 2.0 * 4.0 * s**3 * ndtri(upper / 2.0) ** 2))
+    y = 20.0 * (nodes + 1.0)
+    exceeded = -np.expm1(bin_size * np.log1p(-2.0 * ndtr(-y)))
+    largest = float(np.sum(20.0 * weights * 2.0 * y * exceeded))
     return (bin_size - largest) / (bin_size - 1)
 
 
@@ -80,7 +81,7 @@ def isotonic_variances(effects: Array, sigma2: Array, *, bin_size: int = 10, con
     return out
 
 
-def _without_largest(ordered: Array, bin_size: int) -> Array:
+def _without_largest(ordered: Array, bin_size: int) -> NDArray[np.intp]:
     """Positions of all values but the largest of every full bin."""
     full = ordered.size // bin_size
     keep = np.ones(ordered.size, dtype=bool)

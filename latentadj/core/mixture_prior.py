@@ -100,6 +100,30 @@ def scale_grid(estimate: Array, std_error: Array, *, step: float = GRID_STEP) ->
     return np.asarray(largest * step ** np.arange(-n_steps, 1.0))
 
 
+def doubling_variance_grid(estimate: Array, std_error: Array) -> Array:
+    """Variances of the grid of Gerard and Stephens' R package, doubling from a hundredth of the smallest error variance.
+
+    Parameters
+    ----------
+    estimate, std_error : ndarray of shape (m,)
+        Finite; standard errors positive.
+
+    Returns
+    -------
+    ndarray of shape (s,)
+        The last one is the first beyond 16 times the largest squared effect in excess of its error variance.
+
+    Examples
+    --------
+    >>> doubling_variance_grid(np.array([1.5]), np.array([1.0])).round(2)[[0, 1, -1]]
+    array([ 0.01,  0.02, 20.48])
+    """
+    smallest = float(np.min(std_error**2)) / 100.0
+    largest = 16.0 * float(np.max(estimate**2 - std_error**2))
+    n_doublings = int(np.floor(np.log2(largest / smallest))) + 1 if largest >= smallest else 0
+    return np.asarray(smallest * 2.0 ** np.arange(n_doublings + 1.0))
+
+
 def mixture_components(family: str, scales: Array) -> MixturePrior:
     """Point mass at zero and the components of a family with given scales, in equal proportions.
 

@@ -14,6 +14,8 @@ from latentadj.core.matrix import Array
 CHUNK = 65_536
 #: Ridge of the quadratic step, relative to the largest second derivative; neighbouring components are nearly collinear.
 RIDGE = 1e-12
+#: A start that gives an observation a smaller share of its largest density than this is moved inside.
+POOR_START = 1e-8
 #: Smallest step of the line search.
 MIN_STEP = 2.0**-40
 
@@ -85,7 +87,7 @@ def fit_mixture_weights(
     total = likelihood.shape[0] + penalty.sum()
     if likelihood.shape[1] == 0 or total == 0:
         return MixtureWeights(np.full(likelihood.shape[1], 1.0 / max(likelihood.shape[1], 1)), 0.0, 0.0, True, 0)
-    x = _start(likelihood.shape[1], penalty, start)
+    x = _start(likelihood, penalty, start)
     objective = _objective(likelihood, penalty, x)
     for n_iter in range(1, max_iter + 1):  # noqa: B007
         gradient, hessian = _derivatives(likelihood, penalty, x, total)
@@ -100,14 +102,14 @@ def fit_mixture_weights(
     return MixtureWeights(x / x.sum(), -objective * total + total, residual, residual <= max(tol, 1e-9), n_iter)
 
 
-def _start(n_components: int, penalty: Array, start: Array | None) -> Array:
-    even = np.full(n_components, 1.0 / n_components)
-    if start is None:
+def _start(likelihood: Array, penalty: Array, start: Array | None) -> Array:
+    """Given proportions, brought inside where they leave an observation or a penalised component without weight."""
+    even = np.full(likelihood.shape[1], 1.0 / likelihood.shape[1])
+    if start is None or start.sum() <= 0:
         return even
-    x = np.array(start, dtype=np.float64)
-    if np.any(x[penalty > 0] <= 0) or x.sum() <= 0:
-        return even
-    return x / x.sum()
+    x: Array = start / start.sum()
+    poor = np.any(x[penalty > 0] <= 0) or np.min(likelihood @ x, initial=1.0) < POOR_START
+    return 0.9 * x + 0.1 * even if poor else x
 
 
 def _objective(likelihood: Array, penalty: Array, x: Array) -> float:

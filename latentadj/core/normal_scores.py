@@ -30,8 +30,8 @@ def normal_scores(statistic: Array, df: float | Array) -> Array:
     Examples
     --------
     >>> normal_scores(np.array([[2.0], [-40.0]]), 10.0).round(3)
-    array([[ 1.791],
-           [-7.055]])
+    array([[ 1.79 ],
+           [-7.016]])
     """
     if np.ndim(df) == 0 and np.isinf(df):
         return statistic

@@ -81,10 +81,10 @@ def sample_variances(
     the remaining ratios of variances, the expected mean square of sample i's residuals is ``sum_l P_il^2 d_l``:
     linear in d, and solved for d (Rao 1970, minimum norm quadratic estimation), with `prior_features` features' worth
     of equal variances added. A sample that the factors fit alone has ``P_ii = 0`` and is left to the prior; without
-    one its weight would run away. The first round knows no factors, so that a noisy sample is scaled down before it can pass
-    for one; the number is counted anew in every round. At the end the log variances are shrunken towards 0 by the share
-    of their spread that is sampling error, ``2 / m_eff``; m_eff is the number of independent features that the spread
-    of the remaining eigenvalues speaks for, so that features that move together do not pass for many.
+    one its weight would run away. The first round knows no factors, so that a noisy sample is scaled down before it
+    can pass for one; the number is counted anew in every round. At the end the log variances are shrunken towards 0 by
+    the share of their spread that is sampling error, ``2 / m_eff``; m_eff is the number of independent features that
+    the spread of the remaining eigenvalues speaks for, so that features that move together do not pass for many.
 
     Examples
     --------

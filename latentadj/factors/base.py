@@ -293,6 +293,8 @@ def _precision(fit: RegressionFit) -> Array:
 
 
 def _with_fixed_signs(fitted: FittedFactors) -> FittedFactors:
+    if fitted.estimate.n_factors == 0:
+        return fitted
     signs = sign_flips(fitted.loadings)
     estimate, fit = fitted.estimate.flipped(signs), fitted.fit.with_flipped_factors(signs)
     return replace(fitted, estimate=estimate, fit=fit)

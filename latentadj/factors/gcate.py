@@ -99,8 +99,11 @@ class GCATE(LatentFactorEstimator):
 
     def _choose_number(self, problem: AdjustmentProblem, rng: np.random.Generator) -> NumFactorsResult:
         """Apply the rule to the deviance residuals of the model without factors."""
-        setting = _model_of(problem).setting(problem.matrix, problem.basis)
-        if setting.family.name == "gaussian" or isinstance(self.n_factors, int):
+        model = _model_of(problem)
+        if isinstance(self.n_factors, int):
+            return choose_number(problem, self.n_factors, rng)
+        setting = model.setting(problem.matrix, problem.basis)
+        if setting.family.name == "gaussian":
             return choose_number(problem, self.n_factors, rng)
         return choose_number(_residual_problem(problem, setting), self.n_factors, rng)
 

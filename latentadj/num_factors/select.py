@@ -3,97 +3,34 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from numbers import Integral
 
 import numpy as np
 
-from latentadj.core.matrix import Array
-from latentadj.exceptions import DegreesOfFreedomError, FactorLimitWarning, InputError, MethodError
+from latentadj.exceptions import DegreesOfFreedomError, FactorLimitWarning, InputError
 from latentadj.num_factors.base import NumFactorsRule, scaled_spectrum
-from latentadj.num_factors.eigenvalue_difference import EigenvalueDifference
-from latentadj.num_factors.gavish_donoho import GavishDonoho
-from latentadj.num_factors.leek import Leek
+from latentadj.num_factors.evaluation import evaluate_rules
+from latentadj.num_factors.limit import factor_limit
+from latentadj.num_factors.names import rule_from_name, rules_of
 from latentadj.num_factors.parallel import ParallelAnalysis
 from latentadj.problem import AdjustmentProblem
-from latentadj.results.factors import NumFactorsResult, RuleAnswer
+from latentadj.results.factors import NumFactorsResult
 
-#: Other rules are evaluated beside a given number when the pass they need is below this many multiplications.
+__all__ = ["choose_number", "factor_limit", "rule_from_name"]
+
+#: The cheap rules are evaluated beside a given number when the pass they need is below this many multiplications.
 CHEAP_PASS = 2e10
-#: The Wishart rule is evaluated beside another up to this many samples; its cost grows with their cube.
+#: Up to this many samples the cheap rules include those whose cost grows with the cube of their number.
 CHEAP_SAMPLES = 400
-
-_RULES: dict[str, Callable[[], NumFactorsRule]] = {
-    "parallel_analysis": ParallelAnalysis,
-    "be": lambda: ParallelAnalysis(scale=None),
-    "parallel_analysis_wishart": lambda: ParallelAnalysis(method="wishart"),
-    "wishart": lambda: ParallelAnalysis(method="wishart"),
-    "leek": Leek,
-    "eigenvalue_difference": EigenvalueDifference,
-    "ed": EigenvalueDifference,
-    "gavish_donoho": GavishDonoho,
-    "gd": GavishDonoho,
-}
-
-
-def rule_from_name(name: str) -> NumFactorsRule:
-    """Return a rule with its default settings by name.
-
-    Parameters
-    ----------
-    name : str
-        "parallel_analysis", "parallel_analysis_wishart" (or "wishart"), "leek", "eigenvalue_difference" (or
-        "ed"), "gavish_donoho" (or "gd"), and "be": parallel analysis on features as they are, as in sva.
-
-    Returns
-    -------
-    NumFactorsRule
-
-    Raises
-    ------
-    MethodError
-        If the name is unknown.
-
-    Examples
-    --------
-    >>> rule_from_name("wishart").name
-    'parallel_analysis_wishart'
-    """
-    key = name.strip().lower().replace("-", "_")
-    if key not in _RULES:
-        raise MethodError(
-            f'n_factors={name!r} names no rule. Use "auto", a whole number, or one of: {", ".join(_RULES)}.'
-        )
-    return _RULES[key]()
-
-
-def factor_limit(problem: AdjustmentProblem, min_df: int = 3) -> int:
-    """Largest number of factors that a rule may answer.
-
-    Parameters
-    ----------
-    problem : AdjustmentProblem
-    min_df : int, default=3
-        Residual degrees of freedom that must be left.
-
-    Returns
-    -------
-    int
-        ``min(n_samples - rank - min_df, n_samples // 3, n_features // 3)``, at least 0.
-
-    Examples
-    --------
-    >>> from latentadj.core.matrix import ArrayMatrix
-    >>> from latentadj.design import Design
-    >>> Y = ArrayMatrix(np.zeros((12, 100)))
-    >>> factor_limit(AdjustmentProblem(Y, Design.from_arrays(np.arange(12.0))))
-    4
-    """
-    return max(min(problem.df_resid - min_df, problem.n_samples // 3, problem.n_features // 3), 0)
+_CUBIC = ("parallel_analysis_wishart", "control_ratio")
 
 
 def choose_number(
-    problem: AdjustmentProblem, n_factors: str | int | NumFactorsRule, rng: np.random.Generator
+    problem: AdjustmentProblem,
+    n_factors: str | int | NumFactorsRule,
+    rng: np.random.Generator,
+    others: str | Sequence[str | NumFactorsRule] = "cheap",
 ) -> NumFactorsResult:
     """Choose the number of factors, and say what other rules would have answered.
 
@@ -103,12 +40,15 @@ def choose_number(
     n_factors : "auto", int, NumFactorsRule or str
         "auto" is `ParallelAnalysis` on features of unit residual variance; a string names a rule.
     rng : numpy.random.Generator
+    others : {"cheap", "all"} or sequence of rules and names, default="cheap"
+        Rules that are evaluated beside it: those that need only decompositions that are made anyway, all, or those
+        listed. Beside a number that was given, the cheap ones only where the decomposition is there already or
+        takes about a second.
 
     Returns
     -------
     NumFactorsResult
-        Rules that need only the residual spectrum are evaluated beside the one that was used. Beside a number
-        that was given, only when that is cheap.
+        Rules that could not be applied are named in ``not_applied``.
 
     Raises
     ------
@@ -124,6 +64,11 @@ def choose_number(
     FactorLimitWarning
         If a rule's answer sits at the limit.
 
+    Notes
+    -----
+    Every rule beside the one that is used has a random stream of its own, so that its answer does not depend on
+    which others are asked; `rng` is left in the same state whatever they are.
+
     Examples
     --------
     >>> from latentadj.core.matrix import ArrayMatrix
@@ -138,50 +83,58 @@ def choose_number(
     """
     if isinstance(n_factors, str):
         auto = n_factors.strip().lower() == "auto"
-        return _by_rule(problem, ParallelAnalysis() if auto else rule_from_name(n_factors), rng)
+        return _by_rule(problem, ParallelAnalysis() if auto else rule_from_name(n_factors), rng, others)
     if isinstance(n_factors, NumFactorsRule):
-        return _by_rule(problem, n_factors, rng)
+        return _by_rule(problem, n_factors, rng, others)
     if isinstance(n_factors, Integral) and not isinstance(n_factors, bool) and n_factors >= 0:
-        return _as_given(problem, int(n_factors), rng)
+        return _as_given(problem, int(n_factors), rng, others)
     raise InputError(
         f'n_factors={n_factors!r} cannot be used. Give a whole number from 0 up, "auto", or a rule such as '
         "ParallelAnalysis()."
     )
 
 
-def _by_rule(problem: AdjustmentProblem, rule: NumFactorsRule, rng: np.random.Generator) -> NumFactorsResult:
-    limit = factor_limit(problem)
+def _by_rule(
+    problem: AdjustmentProblem,
+    rule: NumFactorsRule,
+    rng: np.random.Generator,
+    others: str | Sequence[str | NumFactorsRule],
+) -> NumFactorsResult:
+    limit, beside = factor_limit(problem), _rules_beside(problem, others, rule.name)
     if limit == 0:
         _warn_no_room(problem)
         return NumFactorsResult(0, rule.name, 0)
     answer = rule.select(problem, limit, rng)
     if answer.n_factors >= limit:
         _warn_limit(problem, rule, limit)
-    others = (r for r in _cheap_rules(problem) if r.name != rule.name)
-    answers = (answer, *(r.select(problem, limit, rng) for r in others))
+    answers, refused = evaluate_rules(problem, beside, limit, rng)
     shares = scaled_spectrum(problem, rule.scale).shares
-    return NumFactorsResult(answer.n_factors, rule.name, limit, answers, shares, answer.null_shares)
+    return NumFactorsResult(answer.n_factors, rule.name, limit, (answer, *answers), shares, answer.null_shares, refused)
 
 
-def _as_given(problem: AdjustmentProblem, k: int, rng: np.random.Generator) -> NumFactorsResult:
+def _as_given(
+    problem: AdjustmentProblem, k: int, rng: np.random.Generator, others: str | Sequence[str | NumFactorsRule]
+) -> NumFactorsResult:
     allowed = max(min(problem.df_resid - 1, problem.n_features), 0)
     if k > allowed:
         raise DegreesOfFreedomError(_too_many(problem, k, allowed))
-    answers: tuple[RuleAnswer, ...] = ()
-    shares: Array = np.empty(0)
-    limit = factor_limit(problem)
-    if k > 0 and limit > 0 and _is_cheap(problem):
-        answers = tuple(rule.select(problem, limit, rng) for rule in _cheap_rules(problem))
-        shares = problem.unit_spectrum.shares
-    return NumFactorsResult(k, "user", allowed, answers, shares)
+    limit, rules = factor_limit(problem), _rules_beside(problem, others)
+    wanted = k > 0 and _is_cheap(problem) if others == "cheap" else bool(rules)
+    if limit == 0 or not wanted:
+        return NumFactorsResult(k, "user", allowed)
+    answers, refused = evaluate_rules(problem, rules, limit, rng)
+    shares = problem.unit_spectrum.shares
+    return NumFactorsResult(k, "user", allowed, answers, shares, not_applied=refused)
 
 
-def _cheap_rules(problem: AdjustmentProblem) -> list[NumFactorsRule]:
-    """Rules that need the unit spectrum and nothing more of the data."""
-    rules: list[NumFactorsRule] = [EigenvalueDifference(scale="unit"), GavishDonoho()]
-    if problem.basis.spans_constant and problem.n_samples <= CHEAP_SAMPLES:
-        rules.append(ParallelAnalysis(method="wishart"))
-    return rules
+def _rules_beside(
+    problem: AdjustmentProblem, others: str | Sequence[str | NumFactorsRule], used: str = ""
+) -> list[NumFactorsRule]:
+    """Rules to evaluate beside the one that is used, each name once."""
+    rules = {rule.name: rule for rule in reversed(rules_of(others)) if rule.name != used}
+    if others == "cheap" and problem.n_samples > CHEAP_SAMPLES:
+        rules = {name: rule for name, rule in rules.items() if name not in _CUBIC}
+    return list(reversed(rules.values()))
 
 
 def _is_cheap(problem: AdjustmentProblem) -> bool:

@@ -85,19 +85,23 @@ class NumFactorsResult:
             Columns ``rule, n_factors, chosen, factor, statistic, threshold, description``. A rule that could not
             be applied has one row without numbers, and its description says why.
         """
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (a.rule, a.n_factors, a.rule == self.chosen_by, i + 1, s, t, _described(a))
             for a in self.answers
             for i, (s, t) in enumerate(zip(a.statistic, a.threshold, strict=True))
         ]
-        rest = [(r, pd.NA, False, pd.NA, np.nan, np.nan, _refused(why)) for r, why in self.not_applied]
+        rest: list[tuple[Any, ...]] = [
+            (r, pd.NA, False, pd.NA, np.nan, np.nan, _refused(why)) for r, why in self.not_applied
+        ]
         columns = ["rule", "n_factors", "chosen", "factor", "statistic", "threshold", "description"]
         return _with_gaps(pd.DataFrame(rows + rest, columns=columns), bool(rest))
 
     def summary(self) -> pd.DataFrame:
         """One row per rule: ``rule, n_factors, chosen, description``; no number where a rule was not applied."""
-        rows = [(a.rule, a.n_factors, a.rule == self.chosen_by, _described(a)) for a in self.answers]
-        rest = [(rule, pd.NA, False, _refused(why)) for rule, why in self.not_applied]
+        rows: list[tuple[Any, ...]] = [
+            (a.rule, a.n_factors, a.rule == self.chosen_by, _described(a)) for a in self.answers
+        ]
+        rest: list[tuple[Any, ...]] = [(rule, pd.NA, False, _refused(why)) for rule, why in self.not_applied]
         columns = ["rule", "n_factors", "chosen", "description"]
         return _with_gaps(pd.DataFrame(rows + rest, columns=columns), bool(rest))
 

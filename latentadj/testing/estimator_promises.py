@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
+from latentadj.design import design_from_target
 from latentadj.exceptions import ControlsError, InvalidForTestingError, LatentAdjError
 from latentadj.results import load_result
 from latentadj.testing.comparison import require, require_close
+from latentadj.testing.error import ContractError
 from latentadj.testing.promise import Promise
 from latentadj.testing.subject import Subject, quiet
 
@@ -21,17 +23,11 @@ from latentadj.testing.subject import Subject, quiet
 def fit_is_adjust(subject: Subject) -> None:
     """``fit(X, y)`` is the first half of the testing front."""
     fitted = subject.fitted()
-    result = subject.run(subject.study.X, formula=fitted_design(subject))
+    design = design_from_target(subject.target, n_samples=len(subject.target))
+    result = subject.run(subject.study.X, formula=design)
     require_close(fitted.factors_, result.factors.to_numpy(), 0.0, "factors_")
     require_close(fitted.loadings_, result.loadings.to_numpy(), 0.0, "loadings_")
     require(fitted.n_factors_ == result.n_factors, "n_factors_ is not the number of factors of the result.")
-
-
-def fitted_design(subject: Subject) -> Any:
-    """Return the design that ``fit(X, y)`` makes of the target."""
-    from latentadj.design import design_from_target
-
-    return design_from_target(subject.target, n_samples=len(subject.target))
 
 
 def one_sample_at_a_time(subject: Subject) -> None:
@@ -115,10 +111,8 @@ def card(subject: Subject) -> None:
     options = subject.original.get_params(deep=False)
     for need in info.needs:
         require(need in options, f"method_info.needs names {need!r}, which is no parameter.")
-    from latentadj.testing.estimator import PROMISES
-
-    unknown = sorted(set(info.not_promised) - {promise.name for promise in PROMISES})
-    require(not unknown, f"method_info.not_promised names no promise: {', '.join(unknown)}.")
+    for name in subject.original.sample_parameters:
+        require(name in options, f"sample_parameters names {name!r}, which is no parameter.")
 
 
 def refusals(subject: Subject) -> None:
@@ -140,15 +134,15 @@ def _require_raises(error: type[Exception], action: Any, when: str) -> None:
     except error:
         return
     except Exception as other:
-        raise AssertionError(f"{type(other).__name__} instead of {error.__name__} {when}: {other}") from other
-    require(False, f"No {error.__name__} {when}.")
+        raise ContractError(f"{type(other).__name__} instead of {error.__name__} {when}: {other}") from other
+    raise ContractError(f"No {error.__name__} {when}.")
 
 
 def _require_equal_frames(found: pd.DataFrame, expected: pd.DataFrame, name: str) -> None:
     try:
         pd.testing.assert_frame_equal(found, expected, check_exact=True)
     except AssertionError as error:
-        require(False, f"{name} is not what was saved: {error}")
+        raise ContractError(f"{name} is not what was saved: {error}") from error
 
 
 ESTIMATOR = (
