@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from latentadj.core.control_scale import mean_square
 from latentadj.core.isotonic_variance import isotonic_variances
 from latentadj.core.matrix import Array
 from latentadj.exceptions import InputError, MethodError
@@ -65,8 +66,7 @@ class EffectVariance(BaseEstimator):  # type: ignore[misc]
                 chosen = tests.estimate[usable, i], tests.prior.s2_post[usable]
                 variance[usable, i] = self._variances(*chosen)
         pooled = self.compat == "ruv" and _all_equal(tests.prior.s2_post)
-        with np.errstate(invalid="ignore"):
-            ratio = np.sqrt(np.nanmean(variance / tests.std_error**2, axis=0)) if variance.size else np.empty(0)
+        ratio = np.sqrt(mean_square(np.sqrt(variance) / tests.std_error))
         record = CalibrationRecord("evar", np.zeros_like(ratio), ratio, np.full_like(ratio, np.nan), "effect sizes")
         return tests.with_std_error(np.sqrt(variance), tests.df if pooled else np.inf, record)
 

@@ -39,7 +39,7 @@ class EmpiricalNull(BaseEstimator):  # type: ignore[misc]
     Correlated statistics can be wider or narrower than normal as a whole; the estimate describes this data set, not
     the average one.
 
-    Where the chosen fit finds no maximum the other one is tried, with a warning.
+    Where the chosen fit finds no maximum the other one is tried with its own width, and a warning says so.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class EmpiricalNull(BaseEstimator):  # type: ignore[misc]
         if first.found:
             return first
         other = "matching" if self.fit == "likelihood" else "likelihood"
-        second = _FITS[other](z, self.half_width)
+        second = _FITS[other](z, None)
         if not second.found:
             raise InputError(
                 "The density of the statistics has no maximum in its bulk, so no null distribution can be read off "

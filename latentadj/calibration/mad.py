@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from latentadj.core.matrix import Array
 from latentadj.core.normal_scores import normal_scores
 from latentadj.core.robust import MAD_SCALE
 from latentadj.core.tails import t_two_sided_p
@@ -35,9 +36,15 @@ class MADCalibration(BaseEstimator):  # type: ignore[misc]
     def calibrate(self, tests: TestStatistics, controls: NDArray[np.bool_] | None = None) -> TestStatistics:
         """Return calibrated statistics; see `Calibration.calibrate`."""
         z = normal_scores(tests.statistic, tests.df)
-        centre = np.nanmedian(z, axis=0)
-        spread = np.nanmedian(np.abs(z - centre), axis=0) * MAD_SCALE
+        centre = _medians(z)
+        spread = _medians(np.abs(z - centre)) * MAD_SCALE
         with np.errstate(invalid="ignore", divide="ignore"):
             calibrated = (z - centre) / spread
         record = CalibrationRecord("mad", centre, spread, np.full_like(centre, np.nan), "median, MAD")
         return tests.with_calibrated(calibrated, np.asarray(t_two_sided_p(calibrated, np.inf)), record)
+
+
+def _medians(z: Array) -> Array:
+    """Median of every column without its NaN; NaN for a column that has nothing else."""
+    present = np.isfinite(z)
+    return np.array([np.median(z[ok, i]) if ok.any() else np.nan for i, ok in enumerate(present.T)])

@@ -130,8 +130,8 @@ def profile(data: ConfoundedEffects, z: Array, log_inflation: float, start: Arra
 
     Notes
     -----
-    Gerard and Stephens (2020), equation 21. By the envelope theorem the gradient of the maximum is the gradient with the
-    proportions held.
+    The likelihood of Gerard and Stephens (2020), Biostatistics 21:15. By the envelope theorem the gradient of the
+    maximum is the gradient with the proportions held.
     """
     residual, df = data.effects - data.loadings @ z, np.asarray(data.df)
     scale = data.std_error * np.exp(0.5 * log_inflation)
@@ -206,7 +206,8 @@ def maximise(data: ConfoundedEffects, starts: list[Array], extra: ExtraTerm | No
     >>> rng = np.random.default_rng(0)
     >>> A = rng.normal(size=(500, 1))
     >>> b = A[:, 0] * 2.0 + rng.normal(size=500) * 0.1 + np.where(np.arange(500) < 50, 3.0, 0.0)
-    >>> data = ConfoundedEffects(b, A, np.full(500, 0.1), mixture_components("normal", np.array([1.0, 4.0])), np.zeros(3))
+    >>> grid = mixture_components("normal", np.array([1.0, 4.0]))
+    >>> data = ConfoundedEffects(b, A, np.full(500, 0.1), grid, np.zeros(3))
     >>> maximise(data, [np.zeros(1)]).z.round(1)
     array([2.])
     """

@@ -85,14 +85,14 @@ class FrozenDecomposition:
         Notes
         -----
         Parker, Corrada Bravo and Leek (2014), the fast algorithm: the scores of the new samples are given mean 0 and
-        length 1 *among themselves*, so that they depend on their companions.
+        variance ``1 / n_new`` *among themselves*, so that they depend on their companions.
         """
         k = self.factors.shape[1]
         values, vectors = eigh(_doubly_centred(self.gram))
         values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
         scores = self.products(new).cross.T @ vectors / values * _signs(vectors, self.factors)
         centred = scores - scores.mean(axis=0)
-        out: Array = centred / np.linalg.norm(centred, axis=0)
+        out: Array = centred / (centred.std(axis=0, ddof=1) * np.sqrt(len(centred)))
         return out
 
 

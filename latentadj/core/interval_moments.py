@@ -1,7 +1,7 @@
 r"""Student and normal variables between two bounds: probability, mean and second moment.
 
-A uniform prior on ``[a, b]`` seen through an error ``s T`` has marginal density ``P((x - b)/s < T < (x - a)/s) / (b - a)``
-and a posterior that is T truncated to that interval. Intervals are reflected so that their centre is not negative;
+A uniform prior on ``[a, b]`` seen through an error ``s T`` has the marginal density
+``P((x - b)/s < T < (x - a)/s) / (b - a)`` and a posterior that is T truncated to that interval. Intervals are reflected so that their centre is not negative;
 narrow ones are integrated by Gauss-Legendre quadrature of the density, others are differences of upper tails, in logs.
 Either way no digits are lost far out in a tail or for an interval much narrower than the error.
 """
@@ -9,6 +9,7 @@ Either way no digits are lost far out in a tail or for an interval much narrower
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from latentadj.core.matrix import Array
@@ -148,13 +149,13 @@ def interval_moments(lower: Array, upper: Array, df: Array) -> tuple[Array, Arra
     return np.where(flipped, -mean, mean), variance
 
 
-def _reflected(lower: Array, upper: Array, df: Array) -> tuple[Array, Array, Array, Array]:
-    lower, upper, nu = np.broadcast_arrays(lower, upper, df)
-    flipped = lower + upper < 0
-    return np.where(flipped, -upper, lower), np.where(flipped, -lower, upper), nu, flipped
+def _reflected(lower: Array, upper: Array, df: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    below, above, nu = np.broadcast_arrays(lower, upper, df)
+    flipped = np.asarray(below + above < 0)
+    return np.where(flipped, -above, below), np.where(flipped, -below, above), nu, flipped
 
 
-def _is_narrow(lo: Array, hi: Array) -> Array:
+def _is_narrow(lo: Array, hi: Array) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore"):
         return np.asarray((hi - lo) * np.maximum(NARROW_CENTRE, 0.5 * (lo + hi)) <= NARROW)
 

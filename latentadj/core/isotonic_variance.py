@@ -55,8 +55,8 @@ def isotonic_variances(effects: Array, sigma2: Array, *, bin_size: int = 10, con
     Notes
     -----
     Gagnon-Bartsch, Jacob and Speed (2013). Squared effects in order of the residual variance, without the largest of
-    every full bin, are made non-decreasing by isotonic regression and divided by `constant`; one that was set aside
-    takes the value before it. A last bin that is not full is kept whole.
+    every bin, are made non-decreasing by isotonic regression and divided by `constant`; one that was set aside takes
+    the value before it.
 
     Where all residual variances are equal there is no order, and all features share one value: the mean of squares
     without the largest share of ``1 / bin_size``, over its normal expectation.
@@ -82,11 +82,14 @@ def isotonic_variances(effects: Array, sigma2: Array, *, bin_size: int = 10, con
 
 
 def _without_largest(ordered: Array, bin_size: int) -> NDArray[np.intp]:
-    """Positions of all values but the largest of every full bin."""
+    """Positions of all values but the largest of every bin; the last bin may be a part of one."""
     full = ordered.size // bin_size
     keep = np.ones(ordered.size, dtype=bool)
     bins = ordered[: full * bin_size].reshape(full, bin_size)
     keep[np.arange(full) * bin_size + bins.argmax(axis=1)] = False
+    rest = ordered[full * bin_size :]
+    if rest.size:
+        keep[full * bin_size + int(rest.argmax())] = False
     return np.flatnonzero(keep)
 
 

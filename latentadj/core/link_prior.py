@@ -1,8 +1,8 @@
 r"""The normal prior that BACKWASH puts on the confounding, with its posterior spread integrated out.
 
-:math:`z = \phi M^{-1/2} v,\; v \sim N(0, I)` with :math:`M = A'A`. Under a variational posterior in which effects and v are
-independent, v has covariance :math:`(I + \phi^2 M^{-1/2} A' S^{-1} A M^{-1/2} / \xi)^{-1}`, and with it the lower bound of
-the evidence is the MOUTHWASH likelihood at the mean of z plus a term in z, :math:`\phi` and :math:`\xi` alone:
+:math:`z = \phi M^{-1/2} v,\; v \sim N(0, I)` with :math:`M = A'A`. Under a variational posterior in which effects and v
+are independent, v has covariance :math:`(I + \phi^2 M^{-1/2} A' S^{-1} A M^{-1/2} / \xi)^{-1}`, and with it the lower
+bound of the evidence is the MOUTHWASH likelihood at the mean of z plus a term in z, :math:`\phi` and :math:`\xi` alone:
 
 .. math:: -\frac{z'Mz}{2\phi^2} - \frac12 \log\left| I + \phi^2 M^{-1/2} A' S^{-1} A M^{-1/2} / \xi \right|
 """

@@ -85,7 +85,7 @@ def scale_grid(estimate: Array, std_error: Array, *, step: float = GRID_STEP) ->
 
     Notes
     -----
-    Stephens (2017), supplement, section "implementation". With no estimate larger than its error the largest scale is 8
+    The grid of Stephens (2017), Biostatistics 18:275. With no estimate larger than its error the largest scale is 8
     times the smallest.
 
     Examples
@@ -101,7 +101,7 @@ def scale_grid(estimate: Array, std_error: Array, *, step: float = GRID_STEP) ->
 
 
 def doubling_variance_grid(estimate: Array, std_error: Array) -> Array:
-    """Variances of the grid of Gerard and Stephens' R package, doubling from a hundredth of the smallest error variance.
+    """Grid of variances of the R package vicar: doubling from a hundredth of the smallest error variance.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def doubling_variance_grid(estimate: Array, std_error: Array) -> Array:
     Examples
     --------
     >>> doubling_variance_grid(np.array([1.5]), np.array([1.0])).round(2)[[0, 1, -1]]
-    array([ 0.01,  0.02, 20.48])
+    array([1.000e-02, 2.000e-02, 2.048e+01])
     """
     smallest = float(np.min(std_error**2)) / 100.0
     largest = 16.0 * float(np.max(estimate**2 - std_error**2))

@@ -72,7 +72,7 @@ def fit_mixture_weights(
     Notes
     -----
     Sequential quadratic programming (Kim, Carbonetto, Stephens and Anitescu 2020): with the term ``-sum w`` in place
-    of the constraint ``sum w = 1`` (their proposition 3.2) only ``w >= 0`` is left. Each quadratic step is a
+    of the constraint ``sum w = 1`` only ``w >= 0`` is left. Each quadratic step is a
     non-negative least-squares problem in the Cholesky factor of the second derivatives, solved exactly; M is small,
     so that a step costs ``m M^2`` for those derivatives and hardly more. At the optimum the gradient per observation
     is 0 on the support and not negative elsewhere.
@@ -81,7 +81,7 @@ def fit_mixture_weights(
     --------
     >>> L = np.array([[1.0, 0.2], [0.9, 0.1], [0.1, 1.0]])
     >>> fit_mixture_weights(L).weights.round(4)
-    array([0.7097, 0.2903])
+    array([0.6797, 0.3203])
     """
     penalty = np.zeros(likelihood.shape[1]) if penalty is None else np.asarray(penalty, dtype=np.float64)
     total = likelihood.shape[0] + penalty.sum()

@@ -5,11 +5,13 @@ from latentadj.diagnostics.calibration import calibration_table, control_table
 from latentadj.diagnostics.check import CheckResult
 from latentadj.diagnostics.components import component_table
 from latentadj.diagnostics.discoveries import df_budget, discovery_table
+from latentadj.diagnostics.factor_path import FactorPath, factor_path
 from latentadj.diagnostics.pvalues import classify_pvalues, pvalue_counts, term_pvalues
 from latentadj.diagnostics.spectrum import factor_shares, scree_table
 
 __all__ = [
     "CheckResult",
+    "FactorPath",
     "calibration_table",
     "classify_pvalues",
     "component_table",
@@ -18,6 +20,7 @@ __all__ = [
     "df_budget",
     "discovery_table",
     "factor_association",
+    "factor_path",
     "factor_shares",
     "pvalue_counts",
     "scree_table",

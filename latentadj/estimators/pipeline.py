@@ -200,6 +200,7 @@ def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: Fitted
         confounding=_confounding(problem, estimate),
         manifest=_manifest(study, plan, problem),
         matrix=problem.matrix,
+        identification=info.identification,
     )
 
 

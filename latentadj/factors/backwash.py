@@ -21,19 +21,19 @@ class BACKWASH(MixtureLinkedEstimator):
     scale_variance : bool, default=True
         Estimate one factor on all variances, between 1/10 and 10.
     compat : {None, "vicar"}, default=None
-        "vicar" gives the numbers of the R package: those of `MOUTHWASH`, no bound on the factor on the variances, and in
-        ``estimate_.posterior`` naive effects, error variances and posterior variances in place of adjusted effects and
-        of the two standard deviations.
+        "vicar" gives the numbers of the R package: what it means for `MOUTHWASH`, no bound on the factor on the
+        variances, and in ``estimate_.posterior`` naive effects, error variances and posterior variances in place of
+        adjusted effects and of the two standard deviations.
     model : PrimaryModel or None, default=None
     random_state : default=0
         Only the number rule uses it.
 
     Notes
     -----
-    Gerard and Stephens (2020), Biostatistics 21:15, section on a fully Bayesian variant: ``z = phi (A'A)^-1/2 v`` with v
-    standard normal and a variational posterior in which effects and v are independent. The lower bound of the evidence
-    is maximised directly: with the posterior of effects and v integrated out it is MOUTHWASH's likelihood at the mean of
-    z plus a closed-form term. With little confounding the maximum has ``z = 0`` exactly; the factors then do not move.
+    Gerard and Stephens (2020), Biostatistics 21:15: ``z = phi (A'A)^-1/2 v`` with v standard normal and a variational
+    posterior in which effects and v are independent. The lower bound of the evidence is maximised directly: with the
+    posterior of effects and v integrated out it is MOUTHWASH's likelihood at the mean of z plus a closed-form term.
+    With little confounding the maximum has ``z = 0`` exactly; the factors then do not move.
 
     The link's error is taken from the likelihood without the prior, so that p-values of the refit do not become too
     small where the prior is wrong; everything else is as for `MOUTHWASH`.

@@ -1,4 +1,4 @@
-"""Factors tied to the primary variables by an empirical-Bayes mixture of the effects; MOUTHWASH and BACKWASH share it."""
+"""Factors tied to the primary variables by an empirical-Bayes mixture of the effects: MOUTHWASH and BACKWASH."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.confounding import loading_reliability
-from latentadj.core.adaptive_shrinkage import PosteriorSummary, null_penalty, posterior_summary
+from latentadj.core.adaptive_shrinkage import (
+    PosteriorSummary,
+    normal_equivalent_errors,
+    null_penalty,
+    posterior_summary,
+)
 from latentadj.core.confounded_mixture import (
     MAX_INFLATION,
     ConfoundedEffects,
@@ -148,9 +153,7 @@ def _stage(problem: AdjustmentProblem, model: FactorModel) -> _Stage:
     effects = problem.naive_effects
     used = np.isfinite(prior.s2_post) & (prior.s2_post > 0) & np.isfinite(effects).all(axis=1)
     df_total = float(np.max(prior.df_total))
-    return _Stage(
-        used, effects[used], model.loadings[used], prior.s2_post[used], df_total, problem.primary_unscaled
-    )
+    return _Stage(used, effects[used], model.loadings[used], prior.s2_post[used], df_total, problem.primary_unscaled)
 
 
 def _fit_column(data: ConfoundedEffects, options: MixtureOptions) -> ConfoundingFit:
@@ -198,6 +201,8 @@ def _fit_again(
     for i, omega in enumerate(link.omega):
         shared = np.einsum("mk,kl,ml->m", stage.loadings, link.covariance[i, :, i, :], stage.loadings)
         error = np.sqrt(stage.noise * (stage.unscaled[i, i] + omega @ omega) + shared)
+        if options.likelihood == "normal":
+            error = normal_equivalent_errors(effects[:, i], error, stage.df)
         data.append(options.data(effects[:, i], stage.loadings[:, :0], error, stage.df))
     return data, [maximise(column, [np.empty(0)]) for column in data]
 

@@ -97,8 +97,8 @@ class MixtureLinkedEstimator(LatentFactorEstimator):
         model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
         if not model.converged:
             warnings.warn(
-                f"The factor analysis had not settled after {model.n_iter} rounds: a factor may rest on a few features. "
-                "Compare with fewer factors.",
+                f"The factor analysis had not settled after {model.n_iter} rounds: a factor may rest on a few "
+                "features. Compare with fewer factors.",
                 NotConvergedWarning,
                 stacklevel=2,
             )

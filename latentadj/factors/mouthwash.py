@@ -65,7 +65,7 @@ class MOUTHWASH(MixtureLinkedEstimator):
         title="MOUTHWASH",
         reference="Gerard and Stephens (2020), Biostatistics 21:15",
         identified_by="effects are spread around zero, most of them near it, without regard to the loadings",
-        summary="Factor analysis of the residuals, linked to the primary variables by an empirical-Bayes mixture of effects.",
+        summary="Factor analysis of the residuals, linked by an empirical-Bayes mixture of null and other effects.",
     )
 
     def __init__(

@@ -79,8 +79,8 @@ class BaiNg(NumFactorsRule):
             statistic=values[1:] - values[0],
             threshold=np.full(len(values) - 1, np.nan),
             description=(
-                f"Information criterion {self.criterion} of the residuals ({scale_words(self.scale)}), relative to that "
-                "without factors; the answer is where it is smallest, 0 if it is never negative."
+                f"Information criterion {self.criterion} of the residuals ({scale_words(self.scale)}), relative to "
+                "that without factors; the answer is where it is smallest, 0 if it is never negative."
             ),
         )
 

@@ -137,7 +137,7 @@ def varying_controls(problem: AdjustmentProblem) -> NDArray[np.intp]:
     found = np.flatnonzero(problem.controls & (problem.unit_weights > 0))
     if len(found) < MIN_CONTROLS:
         raise ControlsError(
-            f"the rule needs at least {MIN_CONTROLS} negative controls that vary, and {len(found)} are there. Give more "
-            "controls, or use another rule."
+            f"the rule needs at least {MIN_CONTROLS} negative controls that vary, and {len(found)} are there. Give "
+            "more controls, or use another rule."
         )
     return found

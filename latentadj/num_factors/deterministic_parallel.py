@@ -32,11 +32,11 @@ class DeterministicParallelAnalysis(NumFactorsRule):
     deflate : {False, "ddpa", "ddpa+"}, default=False
         False compares all eigenvalues with one end of the noise spectrum. "ddpa" takes each factor that is found
         out of the features and computes the end anew, so that strong factors do not hide weak ones (one more
-        pass over the data per eight factors). "ddpa+" counts while the estimated component is accurate enough
-        to be worth removing; it needs the eigenvalues alone.
+        pass over the data per eight factors). "ddpa+" keeps of those that False finds the ones whose estimate is
+        accurate enough to be worth removing.
     alpha : float or None, default=0.05
         Level at which the largest noise eigenvalue exceeds the bound; None compares with the limit itself, as
-        the paper does, which one noise eigenvalue exceeds in 5 to 20 of 100 studies. Not used by "ddpa+".
+        the paper does, which one noise eigenvalue exceeds in 5 to 20 of 100 studies.
     scale : {"unit", None}, default="unit"
         "unit" scales features to unit residual variance; None takes them as they are.
 
@@ -47,6 +47,10 @@ class DeterministicParallelAnalysis(NumFactorsRule):
     space has as many dimensions as there are residual degrees of freedom (one fewer per factor taken out), and
     features are directions of known length, not normal vectors. Without factors the level is then at or below
     `alpha` from 8 samples on, for unequal variances and t noise with 5 degrees of freedom too.
+
+    Correlated noise has no edge of this kind: "ddpa" then finds ever more. For "ddpa+" strength and accuracy are
+    read from the eigenvalues behind all those above the edge; the paper takes all behind the one in question, so
+    that two factors of similar strength rule each other out.
 
     References
     ----------
@@ -133,13 +137,15 @@ class DeterministicParallelAnalysis(NumFactorsRule):
         return scaled**2
 
     def _accuracy_bounds(self, problem: AdjustmentProblem, eigenvalues: Array, n_tried: int) -> Array:
-        """What each eigenvalue must exceed for its component to be worth removing."""
-        n_features = count_features(problem, self.scale)
-        bounds = np.empty(n_tried)
-        for k in range(n_tried):
-            spike = spike_behind(float(eigenvalues[k]), eigenvalues[k + 1 :], n_features - k - 1)
+        """What each eigenvalue must exceed to stand out of the noise and for its component to be worth removing."""
+        edge = noise_edge(self._squares(problem), problem.df_resid).bound(self.alpha)
+        bounds = np.full(n_tried, edge)
+        n_found = int(np.sum(eigenvalues > edge))
+        noise, n_features = eigenvalues[n_found:], count_features(problem, self.scale) - n_found
+        for k in range(min(n_found, n_tried)):
+            spike = spike_behind(float(eigenvalues[k]), noise, n_features)
             gain = 4.0 * spike.strength * spike.accuracy
-            bounds[k] = eigenvalues[k] ** 2 / gain if gain > 0 else np.inf
+            bounds[k] = max(edge, eigenvalues[k] ** 2 / gain if gain > 0 else np.inf)
         return bounds
 
     def _description(self) -> str:
@@ -147,7 +153,7 @@ class DeterministicParallelAnalysis(NumFactorsRule):
         if self.deflate == "ddpa+":
             return (
                 f"Eigenvalue of the residuals ({words}); a factor counts while its estimate is accurate enough that "
-                "removing it takes away more than it adds."
+                "removing it takes away more than it adds, among those above the noise."
             )
         level = "the limit of" if self.alpha is None else f"what is exceeded with probability {self.alpha:g} by"
         after = ", earlier factors taken out" if self.deflate else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from latentadj.results.confounding import ConfoundingTest
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
 from latentadj.results.statistics import TestStatistics, test_contrasts, test_jointly
 from latentadj.results.table import STYLES, check_choice, joint_table, limma_table, tidy_table
+
+if TYPE_CHECKING:
+    from latentadj.diagnostics import FactorPath
 
 Array = NDArray[np.float64]
 WHICH = ("adjusted", "unadjusted", "uncalibrated")
@@ -62,6 +65,8 @@ class AdjustmentResult:
         Versions, options, seed, shape and hash of the data.
     matrix : FeatureMatrix or None
         The data, as long as it is at hand; not saved.
+    identification : str
+        Kind of the assumption: "none needed", "controls", "replicates", "sparsity", "orthogonality" or "nothing".
     """
 
     method: str
@@ -86,6 +91,7 @@ class AdjustmentResult:
     warnings: tuple[str, ...] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
     matrix: FeatureMatrix | None = None
+    identification: str = "sparsity"
 
     @property
     def n_factors(self) -> int:
@@ -244,6 +250,29 @@ class AdjustmentResult:
         if which == "after" and self.n_factors:
             weights = self.loadings.to_numpy()
         return sample_components(self.matrix, self.estimate.scores, weights, n_components)
+
+    def k_path(self, longest: int | None = None) -> FactorPath:
+        """Adjust for 0, 1, ..., `longest` factors at the price of one decomposition.
+
+        Parameters
+        ----------
+        longest : int, optional
+            By default twice the number in use, at least 20, as far as degrees of freedom allow.
+
+        Returns
+        -------
+        FactorPath
+            Effects, standard errors and p-values for every number; ``.table()`` sums them up, and
+            ``latentadj.plots.factor_path`` draws them.
+
+        Raises
+        ------
+        InputError
+            For a result read from disk, which does not hold the data.
+        """
+        from latentadj.diagnostics import factor_path
+
+        return factor_path(self, longest)
 
     def report(self, path: str | Path = "report.html") -> Path:
         """Write a self-contained HTML report and return its path."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_ndtr, ndtri_exp
 
-from latentadj.core.adaptive_shrinkage import PosteriorSummary, fit_prior, posterior_summary, s_values
-from latentadj.core.interval_moments import log_density
+from latentadj.core.adaptive_shrinkage import (
+    PosteriorSummary,
+    fit_prior,
+    normal_equivalent_errors,
+    posterior_summary,
+    s_values,
+)
 from latentadj.core.mixture_prior import MixturePrior
-from latentadj.core.tails import t_two_sided_log_p
 from latentadj.exceptions import InputError
 from latentadj.results.statistics import TestStatistics
 
@@ -253,32 +256,14 @@ def shrink_tests(
     df: float | Array = tests.df
     std_error = tests.std_error
     if mixture == "normal" and not np.all(np.isinf(df)):
-        std_error, df = _normal_errors(tests), np.inf
-    columns = [
-        shrink(tests.estimate[:, i], std_error[:, i], df, mixture=mixture, null_weight=null_weight, alpha=alpha)
-        for i in range(len(tests.names))
-    ]
-    return _joined(tests.names, tests.estimate, std_error, columns, alpha)
-
-
-def _joined(
-    names: tuple[str, ...], estimate: Array, std_error: Array, columns: list[ShrunkenEffects], alpha: float
-) -> ShrunkenEffects:
-    empty = shrunken_effects(names, estimate, std_error, [], [], alpha=alpha)
-    if not columns:
-        return empty
-    parts = {name: np.hstack([getattr(c, name) for c in columns]) for name in COLUMNS}
-    priors = tuple(c.priors[0] for c in columns)
-    return replace(empty, **parts, priors=priors, converged=all(c.converged for c in columns))
-
-
-def _normal_errors(tests: TestStatistics) -> Array:
-    """Errors with which normal tests have the p-values of the t tests (Lu and Stephens 2019)."""
-    df = np.asarray(tests.df, dtype=np.float64)
-    spread = np.broadcast_to(df[:, None] if df.ndim else df, tests.estimate.shape)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.abs(tests.estimate) / tests.std_error
-    z = -ndtri_exp(np.minimum(t_two_sided_log_p(t, spread) - np.log(2.0), log_ndtr(0.0)))
-    at_zero = np.exp(log_density(np.zeros(1), np.array(np.inf)) - log_density(np.zeros(1), spread))
-    ratio = np.divide(t, z, out=at_zero, where=t > 1e-4)
-    return np.asarray(tests.std_error * ratio)
+        spread = np.asarray(df)[:, None] if np.ndim(df) else df
+        std_error, df = normal_equivalent_errors(tests.estimate, std_error, spread), np.inf
+    priors, posteriors, converged = [], [], True
+    for estimates, errors in zip(tests.estimate.T, std_error.T):
+        fit = fit_prior(estimates, errors, df, mixture=mixture, null_weight=null_weight, alpha=alpha)
+        priors.append(fit.prior)
+        posteriors.append(posterior_summary(fit.prior, estimates, errors, df, alpha=alpha))
+        converged = converged and fit.converged
+    return shrunken_effects(
+        tests.names, tests.estimate, std_error, posteriors, priors, alpha=alpha, converged=converged
+    )
