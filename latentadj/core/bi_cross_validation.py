@@ -115,7 +115,7 @@ def early_stopping_alternation(Y: Array, scores: Array, squares: Array) -> tuple
         Noise variances with which the scores were found. None instead of the pair when variances collapse.
     """
     n, rank = scores.shape
-    psi: NDArray[np.floating[Any]] = squares
+    psi = squares
     for _ in range(N_ALTERNATIONS - 1):
         loadings = scores.T @ Y
         psi = np.asarray(squares - np.einsum("km,km->m", loadings, loadings) / n, dtype=np.float64)

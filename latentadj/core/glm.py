@@ -123,7 +123,7 @@ class GLMKernel:
         residual = part.y - mu
         fit.coef[columns], fit.status[columns] = coef, status
         fit.unscaled[columns] = inverse_information(part, mu)
-        fit.deviance[columns] = part.objective(coef)
+        fit.deviance[columns] = part.deviance(mu)
         fit.pearson[columns] = (residual**2 / variance).sum(axis=0)
         slope = part.family.variance_slope(mu, part.dispersion)
         fit.mean_slope[columns] = (slope * residual / variance).mean(axis=0)

@@ -24,7 +24,7 @@ DESIGN_RIDGE = 1e-6
 #: The rounds end when the penalised deviance falls by less than this share of itself, twice in a row.
 TOLERANCE = 1e-8
 MAX_ROUNDS = 200
-#: Newton decrement at which a feature's turn ends, relative to its deviance; the step that meets it is taken.
+#: Newton decrement at which a feature's turn ends, per sample; the step that meets it is taken.
 INNER_TOLERANCE = 1e-8
 MAX_HALVINGS = 12
 
@@ -129,7 +129,7 @@ class FeatureTurnKernel:
         products = np.einsum("ja,jb->jab", loadings, loadings).reshape(-1, k * k) * weights[:, None]
         self.gradient += setting.family.score(block, mu, part.dispersion) @ (loadings * weights[:, None])
         self.information += setting.family.curvature(block, mu, part.dispersion) @ products
-        self.objective += float(fitted.objective @ weights)
+        self.objective += float((part.deviance(mu) + fitted.coef**2 @ self.ridge) @ weights)
 
     def merge(self, other: Self) -> None:
         """Add another run's sums."""

@@ -1,7 +1,7 @@
 """Newton's method for the generalised linear models of a block of features.
 
-All features of the block take their step at once; those that have settled leave. Steps that do not lower the
-penalised deviance are halved, feature by feature, so that no fit can run away.
+All features of the block take their step at once; those that have settled leave. Steps that lower the
+penalised likelihood are halved, feature by feature, so that no fit can run away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from latentadj.core.glm_families import GLMFamily
 from latentadj.core.matrix import Array
 
-#: A fit has settled when its Newton decrement is below this share of its deviance.
+#: A fit has settled when its Newton decrement per sample is below this.
 TOLERANCE = 1e-14
 MAX_ITER = 60
 MAX_HALVINGS = 30
@@ -61,11 +61,21 @@ class GLMBlock:
         """Fitted means ``(n_samples, width)``."""
         return self.family.mean(self.predictor(coef))
 
-    def objective(self, coef: Array) -> Array:
-        """Deviance plus penalty, ``(width,)``; infinite or NaN where a step has gone too far."""
+    def loss(self, coef: Array) -> Array:
+        """Twice minus the log-likelihood plus the penalty, up to a constant, ``(width,)``.
+
+        Infinite or NaN where a step has gone too far.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
-            deviance = self.family.unit_deviance(self.y, self.mean(coef), self.dispersion).sum(axis=0)
-            out: Array = deviance + coef**2 @ self.ridge
+            eta = self.predictor(coef)
+            loss = self.family.loss(self.y, eta, self.family.mean(eta), self.dispersion).sum(axis=0)
+            out: Array = loss + coef**2 @ self.ridge
+        return out
+
+    def deviance(self, mu: Array) -> Array:
+        """Deviance ``(width,)`` at fitted means."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            out: Array = self.family.unit_deviance(self.y, mu, self.dispersion).sum(axis=0)
         return out
 
     def information(self, weights: Array) -> Array:
@@ -87,13 +97,10 @@ class GLMBlockFit:
     Attributes
     ----------
     coef : ndarray of shape (width, d)
-    objective : ndarray of shape (width,)
-        Deviance plus penalty.
     converged : ndarray of bool, shape (width,)
     """
 
     coef: Array
-    objective: Array
     converged: NDArray[np.bool_]
 
 
@@ -125,7 +132,7 @@ def fit_block(
     block : GLMBlock
     start : ndarray of shape (width, d), optional
     tol : float
-        Bound of the Newton decrement, relative to one plus the deviance.
+        Bound of the Newton decrement, per sample.
     max_iter : int
 
     Returns
@@ -146,11 +153,11 @@ def fit_block(
     True
     """
     coef = initial_coefficients(block) if start is None else start.copy()
-    objective = block.objective(coef)
-    lost = ~np.isfinite(objective)
+    loss = block.loss(coef)
+    lost = ~np.isfinite(loss)
     if lost.any():
         coef[lost] = 0.0
-        objective = block.objective(coef)
+        loss = block.loss(coef)
     converged = np.zeros(len(coef), dtype=bool)
     active = np.arange(len(coef))
     for _ in range(max_iter):
@@ -158,11 +165,11 @@ def fit_block(
             break
         here = block.part(active)
         step, decrement = _newton_step(here, coef[active])
-        coef[active], objective[active], moved = _line_search(here, coef[active], step, objective[active])
-        settled = decrement <= tol * (1.0 + objective[active])
+        coef[active], loss[active], moved = _line_search(here, coef[active], step, loss[active])
+        settled = decrement <= tol * len(block.y)
         converged[active] = settled
         active = active[~settled & moved]
-    return GLMBlockFit(coef, objective, converged)
+    return GLMBlockFit(coef, converged)
 
 
 def _newton_step(block: GLMBlock, coef: Array) -> tuple[Array, Array]:
@@ -173,10 +180,10 @@ def _newton_step(block: GLMBlock, coef: Array) -> tuple[Array, Array]:
     return step, np.einsum("bd,bd->b", step, gradient)
 
 
-def _line_search(block: GLMBlock, coef: Array, step: Array, objective: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
-    """Halve steps until the objective does not rise; also tell which features could move."""
-    bound = objective + 1e-12 * (1.0 + np.abs(objective))
-    moved, value = coef + step, block.objective(coef + step)
+def _line_search(block: GLMBlock, coef: Array, step: Array, loss: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+    """Halve steps until the loss does not rise; also tell which features could move."""
+    bound = loss + 1e-12 * (1.0 + np.abs(loss))
+    moved, value = coef + step, block.loss(coef + step)
     length = 1.0
     worse = np.flatnonzero(~(value <= bound))
     for _ in range(MAX_HALVINGS):
@@ -184,9 +191,9 @@ def _line_search(block: GLMBlock, coef: Array, step: Array, objective: Array) ->
             break
         length *= 0.5
         moved[worse] = coef[worse] + length * step[worse]
-        value[worse] = block.part(worse).objective(moved[worse])
+        value[worse] = block.part(worse).loss(moved[worse])
         worse = worse[~(value[worse] <= bound[worse])]
-    moved[worse], value[worse] = coef[worse], objective[worse]
+    moved[worse], value[worse] = coef[worse], loss[worse]
     free = np.ones(len(coef), dtype=bool)
     free[worse] = False
     return moved, value, free
@@ -262,7 +269,7 @@ def bias_reduced_fit(block: GLMBlock, *, tol: float = 1e-18, max_iter: int = 500
         settled = size <= tol
         converged[active] = settled
         active = active[~settled]
-    return GLMBlockFit(coef, block.objective(coef), converged)
+    return GLMBlockFit(coef, converged)
 
 
 def _bias_reducing_step(block: GLMBlock, coef: Array) -> tuple[Array, Array]:

@@ -1,9 +1,10 @@
 r"""Student and normal variables between two bounds: probability, mean and second moment.
 
 A uniform prior on ``[a, b]`` seen through an error ``s T`` has the marginal density
-``P((x - b)/s < T < (x - a)/s) / (b - a)`` and a posterior that is T truncated to that interval. Intervals are reflected so that their centre is not negative;
-narrow ones are integrated by Gauss-Legendre quadrature of the density, others are differences of upper tails, in logs.
-Either way no digits are lost far out in a tail or for an interval much narrower than the error.
+``P((x - b)/s < T < (x - a)/s) / (b - a)`` and a posterior that is T truncated to that interval. Intervals are
+reflected so that their centre is not negative; narrow ones are integrated by Gauss-Legendre quadrature of the density,
+others are differences of upper tails, in logs. Either way no digits are lost far out in a tail or for an interval much
+narrower than the error.
 """
 
 from __future__ import annotations

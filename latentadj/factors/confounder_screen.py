@@ -1,4 +1,4 @@
-"""Which of several candidate factors are kept: those that add a dimension, those that follow a confounder."""
+"""Technical variables of the samples, and which candidate factors are kept in their light."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ def screened(columns: Array, primary: Array, confounders: NDArray[Any]) -> Array
         F tests of each candidate on a confounder, or on the primary columns; kept when the smallest p-value over
         the confounders is below 0.01 and below that of the primary variables.
     """
-    table = confounders[:, None] if confounders.ndim == 1 else confounders
-    p = np.array([_association(columns, _coded(column)) for column in table.T])
+    p = np.array([_association(columns, _coded(column)) for column in _as_table(confounders).T])
     smallest = p.min(axis=0)
     own = _association(columns, primary) if primary.shape[1] else np.ones(columns.shape[1])
     keep = (smallest < CONFOUNDER_LEVEL) & (smallest < own)
@@ -59,6 +58,15 @@ def screened(columns: Array, primary: Array, confounders: NDArray[Any]) -> Array
             stacklevel=3,
         )
     return columns[:, keep]
+
+
+def coded_columns(values: NDArray[Any]) -> Array:
+    """Design columns ``(n_samples, c)`` of technical variables: numbers as they are, categories as indicators."""
+    return np.column_stack([_coded(column) for column in _as_table(values).T])
+
+
+def _as_table(values: NDArray[Any]) -> NDArray[Any]:
+    return values[:, None] if values.ndim == 1 else values
 
 
 def _coded(column: NDArray[Any]) -> Array:

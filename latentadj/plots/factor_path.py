@@ -64,7 +64,7 @@ def factor_path(
     _lines(axes[0], table, {"discoveries": ("discoveries", BLUE)}, "discoveries")
     overlaps = {"jaccard_used": ("with the number in use", BLUE), "jaccard_previous": ("with one fewer", ORANGE)}
     _lines(axes[1], table, overlaps, "overlap of hit lists")
-    axes[1].set_ylim(-0.03, 1.03)
+    axes[1].set(ylim=(-0.03, 1.32), yticks=(0.0, 0.25, 0.5, 0.75, 1.0))  # room for the legend
     _calibration(axes[2], table)
     for ax in axes:
         ax.axvline(path.used, color=GREY, lw=1.2, ls=":", zorder=0)

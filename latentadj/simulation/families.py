@@ -38,6 +38,7 @@ FAMILIES: dict[str, Scenario] = _by_name(
 #: Families for which no method is known to be right, the oracle included in some.
 OPEN_FAMILIES: dict[str, Scenario] = _by_name(
     Scenario("counts n 12", n_samples=12, n_factors=1, scale="log_counts", loading_sd=0.5),
+    Scenario("low counts n 12", n_samples=12, n_factors=1, scale="log_counts", loading_sd=0.5, library_size=1e5),
     Scenario("n 8", n_samples=8, n_factors=1, effect_sd=2.5),
     Scenario("noisy rare group", group_share=0.2, group_noise_ratio=2.0),
 )

@@ -9,8 +9,8 @@ from latentadj.simulation.scenario import Scenario
 
 Array = NDArray[np.float64]
 
-#: Mean library size, and the standard deviation of its natural logarithm.
-LIBRARY_SIZE, LIBRARY_SPREAD = 2e6, 0.3
+#: Standard deviation of the natural logarithm of the library sizes.
+LIBRARY_SPREAD = 0.3
 #: Mean and standard deviation of the features' levels, log2 counts per million.
 LEVEL_MEAN, LEVEL_SD = 6.0, 2.0
 
@@ -54,8 +54,8 @@ def _unit_draws(df: float, shape: tuple[int, int], rng: np.random.Generator) -> 
     return np.asarray(rng.standard_t(df, size=shape) * np.sqrt((df - 2) / df))
 
 
-def log_counts(scenario: Scenario, signal: Array, rng: np.random.Generator) -> Array:
-    """Draw negative binomial counts around a signal and take log2 counts per million.
+def draw_counts(scenario: Scenario, signal: Array, rng: np.random.Generator) -> Array:
+    """Draw negative binomial counts around a signal.
 
     Parameters
     ----------
@@ -67,22 +67,43 @@ def log_counts(scenario: Scenario, signal: Array, rng: np.random.Generator) -> A
     Returns
     -------
     ndarray of shape (n_samples, n_features)
-        ``log2((count + 0.5) / (library + 1) * 1e6)`` as in Law, Chen, Shi and Smyth (2014).
 
     Examples
     --------
-    >>> values = log_counts(Scenario(n_samples=5), np.zeros((5, 200)), np.random.default_rng(0))
-    >>> values.shape
-    (5, 200)
+    >>> counts = draw_counts(Scenario(n_samples=5), np.zeros((5, 200)), np.random.default_rng(0))
+    >>> counts.shape, bool((counts >= 0).all())
+    ((5, 200), True)
     """
     n, m = signal.shape
     level = LEVEL_MEAN + LEVEL_SD * rng.normal(size=m)
     abundance = np.exp2(level + signal)
     shares = abundance / abundance.sum(axis=1, keepdims=True)
-    library = LIBRARY_SIZE * np.exp(LIBRARY_SPREAD * rng.normal(size=(n, 1)))
+    library = scenario.library_size * np.exp(LIBRARY_SPREAD * rng.normal(size=(n, 1)))
     mean = library * shares
     if scenario.dispersion > 0:
         shape = 1.0 / scenario.dispersion
         mean = rng.gamma(shape, mean / shape)
-    counts = rng.poisson(mean)
+    return np.asarray(rng.poisson(mean), dtype=np.float64)
+
+
+def log_counts(counts: Array) -> Array:
+    """Take log2 counts per million, ``log2((count + 0.5) / (library + 1) * 1e6)``.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features)
+
+    Notes
+    -----
+    Law, Chen, Shi and Smyth (2014), Genome Biology 15:R29.
+
+    Examples
+    --------
+    >>> log_counts(np.array([[0.0, 999999.0]])).round(2)
+    array([[-1.  , 19.93]])
+    """
     return np.asarray(np.log2((counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 1.0) * 1e6))

@@ -15,7 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "scale": ("continuous", "log_counts"),
 }
 _SHARES = ("confounding", "group_share", "loading_density", "effect_share", "noise_correlation")
-_POSITIVE = ("noise_df", "variance_df", "outlier_ratio", "group_noise_ratio")
+_POSITIVE = ("noise_df", "variance_df", "outlier_ratio", "group_noise_ratio", "library_size")
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ class Scenario:
         effects are then on that scale, and the noise is what counting and `dispersion` make it.
     dispersion : float, default=0.1
         Squared biological coefficient of variation of the counts.
+    library_size : float, default=2e6
+        Typical sum of a sample's counts. Features have 64 counts per million at the median.
 
     Raises
     ------
@@ -101,6 +103,7 @@ class Scenario:
     n_controls: int = 100
     scale: str = "continuous"
     dispersion: float = 0.1
+    library_size: float = 2e6
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from latentadj.design import Design
 from latentadj.simulation.features import factor_loadings, negative_controls, noise_variances, true_effects
-from latentadj.simulation.noise import additive_noise, log_counts
+from latentadj.simulation.noise import additive_noise, draw_counts, log_counts
 from latentadj.simulation.samples import hidden_factors, noise_scales, primary_variable
 from latentadj.simulation.scenario import Scenario
 
@@ -52,12 +52,18 @@ class SimulatedStudy:
         An intercept and the primary column ``x``.
     truth : Truth
     scenario : Scenario
+    replicates : ndarray of int, shape (n_samples,)
+        Labels of pairs of samples of the same group (of similar primary value when it is continuous).
+    counts : ndarray of shape (n_samples, n_features) or None
+        The counts behind X, with ``scale="log_counts"``.
     """
 
     X: Array
     design: Design
     truth: Truth
     scenario: Scenario
+    replicates: NDArray[np.intp]
+    counts: Array | None = None
 
     @property
     def oracle_design(self) -> Design:
@@ -99,10 +105,20 @@ def simulate(scenario: Scenario, rng: np.random.Generator | int) -> SimulatedStu
     loadings = factor_loadings(scenario, rng)
     effects = true_effects(scenario, loadings, rng)
     signal = np.outer(primary, effects) + factors @ loadings.T
+    counts = None
     if scenario.scale == "log_counts":
-        values = log_counts(scenario, signal, rng)
+        counts = draw_counts(scenario, signal, rng)
+        values = log_counts(counts)
     else:
         scales = noise_scales(scenario, primary, rng)
         values = signal + additive_noise(scenario, noise_variances(scenario, rng), scales, rng)
     truth = Truth(effects, factors, loadings, negative_controls(scenario, effects, rng))
-    return SimulatedStudy(values, Design.from_arrays(primary, primary_names=["x"]), truth, scenario)
+    design = Design.from_arrays(primary, primary_names=["x"])
+    return SimulatedStudy(values, design, truth, scenario, _pairs(primary), counts)
+
+
+def _pairs(primary: Array) -> NDArray[np.intp]:
+    """Label neighbours in the order of the primary variable."""
+    labels = np.empty(primary.size, dtype=np.intp)
+    labels[np.argsort(primary, kind="stable")] = np.arange(primary.size) // 2
+    return labels

@@ -105,7 +105,8 @@ def test_unknown_options_are_refused():
         resolve_calibration("bacom")
     wrong = (
         EmpiricalNull(fit="x"), EmpiricalNull(half_width=-1), ControlVariance(likelihood="x"),
-        ControlVariance(compat="x"), ControlVariance(n_fitted=-1), EffectVariance(bin_size=1), EffectVariance(compat="x"),
+        ControlVariance(compat="x"), ControlVariance(n_fitted=-1), EffectVariance(bin_size=1),
+        EffectVariance(compat="x"),
     )  # fmt: skip
     for calibration in wrong:
         with pytest.raises(MethodError):

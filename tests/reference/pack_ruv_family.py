@@ -21,7 +21,7 @@ INVERSE_SCALARS = tuple(
     f"ruv.{method}.{part}" for method in ("RUVinv", "RUVinv_lambda1", "RUVrinv") for part in ("df", "lambda", "k")
 )
 REPLICATES = ("ruv_RUVIII", "ruv_RUVIII_avg", "ruv_RUVIII_k1", "ruv_RUVIII_kmax")
-STAR = ("vruv4", "vruv4_normal", "vruvinv", "ruv3_plain")
+STAR = ("vruv4", "vruv4_normal", "vruvinv")
 STAR_PARTS = ("betahat", "sebetahat", "tstats", "pvalues", "sigma2_adjusted", "Zhat")
 STAR_KEYS = tuple(f"vicar_{method}_{part}" for method in STAR for part in STAR_PARTS)
 STAR_SCALARS = tuple(f"vicar.{method}.{part}" for method in STAR for part in ("multiplier", "degrees_freedom"))

@@ -8,14 +8,27 @@ import numpy as np
 import pytest
 
 import latentadj as la
-from latentadj.testing import ContractError, check_num_factors_rule
+from latentadj.testing import RULE_PROMISES, ContractError, check_num_factors_rule
 
-RULES = [la.ParallelAnalysis(), la.Leek(), la.EigenvalueDifference(), la.GavishDonoho(), la.GavishDonoho(scale=None)]
+RULES = [la.ParallelAnalysis(), la.EigenvalueDifference(), la.GavishDonoho(), la.GavishDonoho(scale=None)]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 def test_rules_of_the_package(rule: la.NumFactorsRule) -> None:
     assert set(check_num_factors_rule(rule).values()) == {"kept"}
+
+
+def test_leek_depends_on_units_as_in_the_paper() -> None:
+    """Its bar for the eigenvalues is a power of the number of features, whatever the units."""
+    scale_free = tuple(name for name in RULE_PROMISES if name != "units")
+    assert set(check_num_factors_rule(la.Leek(), promises=scale_free).values()) == {"kept"}
+    with pytest.raises(ContractError, match="Leek breaks the promise units"):
+        check_num_factors_rule(la.Leek())
+
+
+def test_unknown_promises_are_refused() -> None:
+    with pytest.raises(la.exceptions.InputError, match="speed"):
+        check_num_factors_rule(la.GavishDonoho(), promises=("speed",))
 
 
 class NoLimit(la.GavishDonoho):
@@ -48,7 +61,7 @@ class Remembers(la.GavishDonoho):
 class FixedBar(la.GavishDonoho):
     def select(self, problem, limit, rng):
         answer = super().select(problem, limit, rng)
-        return replace(answer, n_factors=min(limit, int((problem.spectrum.eigenvalues[:8] > 500).sum())))
+        return replace(answer, n_factors=min(limit, int((problem.spectrum.eigenvalues[:8] > 1000).sum())))
 
 
 class FirstSampleDecides(la.GavishDonoho):
