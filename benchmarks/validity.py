@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -14,53 +16,21 @@ import numpy as np
 from joblib import Parallel, delayed
 
 import latentadj as la
+from benchmarks.contestants import COUNT_METHODS, GROUPS, ORACLES, SLOW, Analysis, automatic_number
+from benchmarks.rule_answers import RULES, rule_numbers
 from latentadj.simulation import FAMILIES, OPEN_FAMILIES, Scenario, SimulatedStudy, error_rates, simulate
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "validity.md"
+RATES = PAGE.with_name("validity.csv")
 BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 SEED = 0
+#: Slow methods see one study in so many.
+SLOWNESS = 3
 
-
-def _true_number(study: SimulatedStudy) -> int:
-    return study.truth.factors.shape[1]
-
-
-def _with_controls(method: str, *, known_number: bool = True, **options: object) -> Callable:
-    def run(study: SimulatedStudy) -> la.AdjustmentResult:
-        number = _true_number(study) if known_number else "auto"
-        return la.adjust(
-            study.X, study.design, method=method, controls=study.truth.controls, n_factors=number, **options
-        )
-
-    return run
-
-
-def _plain(method: str, **options: object) -> Callable:
-    def run(study: SimulatedStudy) -> la.AdjustmentResult:
-        return la.adjust(study.X, study.design, method=method, **options)
-
-    return run
-
-
-def _oracle(study: SimulatedStudy) -> la.AdjustmentResult:
-    return la.adjust(study.X, study.oracle_design, method="none")
-
-
-METHODS: dict[str, Callable[[SimulatedStudy], la.AdjustmentResult]] = {
-    "oracle": _oracle,
-    "none": _plain("none"),
-    "residual PCA": _plain("residual_pca", allow_invalid=True),
-    "sva, 5 rounds": _plain("sva", compat="sva", max_iter=5),
-    "sva": _plain("sva"),
-    "sva, two-step": _plain("sva_two_step"),
-    "sva, supervised, true k": _with_controls("supervised_sva"),
-    "cate, as in R": _plain("cate", compat="cate", n_factors="eigenvalue_difference"),
-    "cate": _plain("cate"),
-    "cate, controls, true k": _with_controls("cate_nc"),
-    "ruv2, true k": _with_controls("ruv2"),
-    "ruv4 as in R, true k": _with_controls("ruv4", compat="ruv"),
-    "ruv4, true k": _with_controls("ruv4"),
-    "ruv4": _with_controls("ruv4", known_number=False),
+METHODS: dict[str, Analysis] = {
+    **ORACLES,
+    **{name: run for group in GROUPS.values() for name, run in group.items()},
+    **COUNT_METHODS,
 }
 
 #: Studies in which nothing is true.
@@ -78,39 +48,68 @@ class Cell:
     fdp: float
     power: float
     n_factors: float
+    seconds: float
+    n_studies: int
     n_failed: int
 
 
+def draw(scenario: Scenario, repeat: int, seed: int = SEED) -> SimulatedStudy:
+    """Draw one study of a family; families do not share their luck."""
+    return simulate(scenario, np.random.default_rng([seed, repeat, crc32(scenario.name.encode())]))
+
+
 def evaluate(scenario: Scenario, methods: Sequence[str], repeat: int, seed: int = SEED) -> dict[str, tuple | None]:
-    """Error rates of the methods in one study; None where a method refuses it. Families do not share their luck."""
-    study = simulate(scenario, np.random.default_rng([seed, repeat, crc32(scenario.name.encode())]))
-    return {name: _rates(METHODS[name], study) for name in methods}
+    """Error rates of the methods in one study; None where a method refuses it or is not asked."""
+    study = draw(scenario, repeat, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        k = automatic_number(study)
+    return {name: _rates(lambda name=name: METHODS[name](study, k), study) for name in methods}
 
 
-def _rates(method: Callable, study: SimulatedStudy) -> tuple[float, float, float, float] | None:
+def evaluate_rules(scenario: Scenario, repeat: int, seed: int = SEED) -> dict[str, tuple | None]:
+    """Error rates of CATE with the number of each rule, in one study."""
+    study = draw(scenario, repeat, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        numbers = rule_numbers(study)
+    made = {k: _rates(lambda k=k: la.adjust(study.X, study.design, method="cate", n_factors=k), study)
+            for k in set(numbers.values()) if k is not None}  # fmt: skip
+    return {rule: None if k is None else made[k] for rule, k in numbers.items()}
+
+
+def _rates(analysis: Callable[[], la.AdjustmentResult], study: SimulatedStudy) -> tuple[float, ...] | None:
+    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = error_rates(method(study), study.truth)
+            found = error_rates(analysis(), study.truth)
         except la.LatentAdjError:
             return None
-    return found.type_one_error, found.fdp, found.power, float(found.n_factors)
+    return found.type_one_error, found.fdp, found.power, float(found.n_factors), time.process_time() - start
 
 
 def average(rates: Iterable[tuple | None]) -> Cell:
     """Mean over studies."""
     rates = list(rates)
     usable = [r for r in rates if r is not None]
-    means = np.mean(usable, axis=0) if usable else np.full(4, np.nan)
-    return Cell(*(float(value) for value in means), n_failed=len(rates) - len(usable))
+    means = np.mean(usable, axis=0) if usable else np.full(5, np.nan)
+    return Cell(*(float(value) for value in means), n_studies=len(rates), n_failed=len(rates) - len(usable))
 
 
 def run_family(
     scenario: Scenario, methods: Sequence[str], n_repeats: int, *, n_jobs: int = 1, seed: int = SEED
 ) -> dict[str, Cell]:
     """Average error rates of every method over `n_repeats` studies of one family."""
-    studies = Parallel(n_jobs=n_jobs)(delayed(evaluate)(scenario, methods, i, seed) for i in range(n_repeats))
-    return {name: average(study[name] for study in studies) for name in methods}
+    asked = [[m for m in methods if m not in SLOW or i % SLOWNESS == 0] for i in range(n_repeats)]
+    studies = Parallel(n_jobs=n_jobs)(delayed(evaluate)(scenario, asked[i], i, seed) for i in range(n_repeats))
+    return {name: average(study[name] for study in studies if name in study) for name in methods}
+
+
+def run_rules(scenario: Scenario, n_repeats: int, *, n_jobs: int = 1, seed: int = SEED) -> dict[str, Cell]:
+    """Average error rates of CATE under every rule for the number of factors."""
+    studies = Parallel(n_jobs=n_jobs)(delayed(evaluate_rules)(scenario, i, seed) for i in range(n_repeats))
+    return {rule: average(study[rule] for study in studies) for rule in RULES}
 
 
 def discoveries(cell: Cell) -> str:
@@ -128,44 +127,63 @@ def number(cell: Cell) -> str:
     return "-" if np.isnan(cell.n_factors) else f"{cell.n_factors:.1f}"
 
 
+def everything(cell: Cell) -> str:
+    """``FDP/power (type-I error)``."""
+    return "fails" if np.isnan(cell.type_one_error) else f"{discoveries(cell)} ({level(cell)})"
+
+
 def _short(value: float) -> str:
     return "-" if np.isnan(value) else f"{value:.2f}".removeprefix("0")
 
 
-def table(rows: dict[str, dict[str, Cell]], methods: Sequence[str], show: Callable[[Cell], str]) -> str:
+def table(rows: Mapping[str, Mapping[str, Cell]], methods: Sequence[str], show: Callable[[Cell], str]) -> str:
     """A Markdown table, one row per family."""
     lines = ["| family | " + " | ".join(methods) + " |", "|---" * (len(methods) + 1) + "|"]
     lines += [f"| {family} | " + " | ".join(show(cells[m]) for m in methods) + " |" for family, cells in rows.items()]
     return "\n".join(lines)
 
 
-def report(families: dict[str, Scenario], n_repeats: int, n_null: int, n_jobs: int, seed: int = SEED) -> str:
-    """All tables as Markdown; a line per finished family goes to standard error."""
-    methods = list(METHODS)
-    nulls = _run_all(NULL_FAMILIES, methods, n_null, n_jobs, seed)
-    rows = _run_all(families, methods, n_repeats, n_jobs, seed)
-    chosen = ["sva", "cate, as in R", "cate", "ruv4"]
+def report(rows: Mapping[str, Mapping[str, Cell]], rules: Mapping[str, Mapping[str, Cell]]) -> str:
+    """All tables as Markdown."""
     parts = [
-        f"## False discovery proportion at BH 10 % / power, {n_repeats} studies each",
-        table(rows, methods, discoveries),
-        f"## Type-I error at 0.05 of the features without effect, {n_repeats} studies each",
-        table(rows, methods, level),
-        f"## Type-I error at 0.05 when nothing is true, {n_null} studies each",
-        table(nulls, methods, level),
-        "## Average number of factors where it is estimated",
-        table(rows, chosen, number),
+        "Cells: false discovery proportion at BH 10 % / power (type-I error at 0.05 of the features without effect)."
     ]
+    for title, group in GROUPS.items():
+        shown = [*ORACLES, *group]
+        parts += [f"## {title}", table(rows, shown, everything)]
+    counted = {name: cells for name, cells in rows.items() if set(COUNT_METHODS) <= set(cells)}
+    if counted:
+        parts += ["## From counts", table(counted, [*ORACLES, "auto", *COUNT_METHODS], everything)]
+    if rules:
+        parts += ["## Rules for the number of factors: its average", table(rules, RULES, number)]
+        parts += ["## Rules for the number of factors: CATE with that number", table(rules, RULES, everything)]
     return "\n\n".join(parts)
 
 
-def _run_all(
-    families: dict[str, Scenario], methods: Sequence[str], n_repeats: int, n_jobs: int, seed: int
-) -> dict[str, dict[str, Cell]]:
-    rows = {}
+def run_all(
+    families: Mapping[str, Scenario], n_repeats: int, n_rules: int, n_jobs: int, seed: int = SEED
+) -> tuple[dict[str, dict[str, Cell]], dict[str, dict[str, Cell]]]:
+    """All methods and all rules in all families; a line per finished family goes to standard error."""
+    rows, rules = {}, {}
     for name, scenario in families.items():
+        methods = [m for m in METHODS if m not in COUNT_METHODS or scenario.scale == "log_counts"]
         rows[name] = run_family(scenario, methods, n_repeats, n_jobs=n_jobs, seed=seed)
-        print(name, *(f"{m}: {discoveries(c)} {level(c)}" for m, c in rows[name].items()), sep=" | ", file=sys.stderr)
-    return rows
+        if n_rules:
+            rules[name] = run_rules(scenario, n_rules, n_jobs=n_jobs, seed=seed)
+        print(name, *(f"{m}: {everything(c)}" for m, c in rows[name].items()), sep=" | ", file=sys.stderr, flush=True)
+    return rows, rules
+
+
+def write_rates(rows: Mapping[str, Mapping[str, Cell]], kind: str, path: Path = RATES, *, append: bool = False) -> None:
+    """Write the averages behind the tables, a line per family and method."""
+    with path.open("a" if append else "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        if not append:
+            writer.writerow(["kind", "family", "name", *Cell.__dataclass_fields__])
+        for family, cells in rows.items():
+            for name, cell in cells.items():
+                values = [f"{v:.5g}" if isinstance(v, float) else v for v in asdict(cell).values()]
+                writer.writerow([kind, family, name, *values])
 
 
 def write_tables(text: str, page: Path = PAGE) -> None:
@@ -179,22 +197,25 @@ def main() -> int:
     """Parse the options, simulate, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.validity", description=__doc__)
     parser.add_argument("--repeats", type=int, default=30, help="studies per family")
-    parser.add_argument("--null-repeats", type=int, default=30, help="studies in which nothing is true")
+    parser.add_argument("--rule-repeats", type=int, default=10, help="studies per family for the number rules")
     parser.add_argument("--features", type=int, help="another number of features than the families'")
     parser.add_argument("--families", help="names, separated by commas; all by default")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--write", action="store_true", help=f"write the tables to docs/{PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"write docs/{PAGE.name} and docs/{RATES.name}")
     options = parser.parse_args()
-    families = {**FAMILIES, **OPEN_FAMILIES}
+    families = {**NULL_FAMILIES, **FAMILIES, **OPEN_FAMILIES}
     if options.families:
         families = {name: families[name] for name in options.families.split(",")}
     if options.features:
         families = {name: replace(s, n_features=options.features) for name, s in families.items()}
-    text = report(families, options.repeats, options.null_repeats, options.jobs, options.seed)
+    rows, rules = run_all(families, options.repeats, options.rule_repeats, options.jobs, options.seed)
+    text = report(rows, rules)
     print(text)
     if options.write:
         write_tables(text)
+        write_rates(rows, "method")
+        write_rates(rules, "rule", append=True)
     return 0
 
 

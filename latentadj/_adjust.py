@@ -26,7 +26,7 @@ def adjust(
     method: str | LatentFactorEstimator = "auto",
     n_factors: Any = "auto",
     controls: Any = None,
-    inference: Any = "moderated",
+    inference: Any = "auto",
     calibration: Any = None,
     sample_weights: Any = "auto",
     random_state: Any = 0,
@@ -53,8 +53,11 @@ def adjust(
         0 gives the plain regression.
     controls : array-like, optional
         Negative-control features: names, positions or a boolean mask.
-    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
-    calibration : {None, "none", "mad"} or Calibration, default=None
+    inference : {"auto", "moderated", "moderated_trend", "moderated_trend_auto", "moderated_robust", "ordinary", "pooled"}
+        Or an `Inference`. "auto" is "moderated"; with ``method="auto"`` towards a trend in the features' means where
+        the variances follow one.
+    calibration : {None, "none", "mad", "empirical_null", "bacon", "control_variance", "rsvar", "control_ecdf", "evar"}
+        Or a `Calibration`. None by default: with right standard errors no calibration is needed.
     sample_weights : {"auto", "none", "quality", None} or array-like or SampleWeights, default="auto"
         How much each sample is to be trusted. "quality" estimates every sample's noise variance from all features,
         beside the factors; "auto" does so for ``method="auto"`` and leaves named methods as they are published.
@@ -91,8 +94,11 @@ def adjust(
     (2, ('cancer[T.Cancer]', 'cancer[T.Normal]'))
     """
     estimator, reason = resolve_method(method, controls, n_factors, random_state, method_options)
+    automatic = isinstance(method, str) and method == "auto"
     if isinstance(sample_weights, str) and sample_weights == "auto":
-        sample_weights = "quality" if isinstance(method, str) and method == "auto" else None
+        sample_weights = "quality" if automatic else None
+    if isinstance(inference, str) and inference == "auto":
+        inference = "moderated_trend_auto" if automatic else "moderated"
     front = AdjustedRegression(
         estimator,
         formula=formula,

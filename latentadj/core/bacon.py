@@ -17,7 +17,7 @@ MEAN_COUNTS = np.array([0.0, 100.0, 100.0])
 #: Inverse-gamma prior of the variances.
 SHAPE, RATE = 1.28, 0.36
 #: More statistics than this are averaged over runs of neighbours.
-_MOST_GROUPS = 65_536
+_MOST_GROUPS = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _grouped(u: Array) -> tuple[Array, Array]:
     return np.add.reduceat(ordered, starts) / weights, weights
 
 
-def fit_mixture(u: Array, weights: Array, *, tol: float = 1e-9, max_iter: int = 5000) -> NormalMixture:
+def fit_mixture(u: Array, weights: Array, *, tol: float = 1e-8, max_iter: int = 5000) -> NormalMixture:
     """Maximise the posterior of the three components by EM.
 
     Parameters
@@ -96,7 +96,7 @@ def fit_mixture(u: Array, weights: Array, *, tol: float = 1e-9, max_iter: int = 
         Statistics in units of their spread.
     weights : ndarray of shape (g,)
         How many statistics each value stands for.
-    tol : float, default=1e-9
+    tol : float, default=1e-8
         Largest change of a share, mean or variance at the end.
     max_iter : int, default=5000
 

@@ -87,8 +87,10 @@ def prediction_errors(Y: Array, n_in: int, m_in: int, n_tried: int, rng: np.rand
     errors = np.full(n_tried + 1, np.inf)
     errors[0] = np.mean(target**2)
     start = np.mean(held_in**2, axis=0)
-    first = _eigenvectors(held_in, start, n_tried) if start.size else np.empty((n_in, 0))
-    for rank in range(1, min(n_tried, first.shape[1]) + 1):
+    if n_tried == 0 or start.size == 0:
+        return errors
+    first = _eigenvectors(held_in, start, n_tried)
+    for rank in range(1, first.shape[1] + 1):
         model = early_stopping_alternation(held_in, first[:, :rank], start)
         if model is None:
             break
@@ -118,7 +120,7 @@ def early_stopping_alternation(Y: Array, scores: Array, squares: Array) -> tuple
     psi = squares
     for _ in range(N_ALTERNATIONS - 1):
         loadings = scores.T @ Y
-        psi = np.asarray(squares - np.einsum("km,km->m", loadings, loadings) / n, dtype=np.float64)
+        psi = squares - np.einsum("km,km->m", loadings, loadings) / n
         if np.min(psi) <= np.max(psi) / COLLAPSED:
             return None
         scores = _eigenvectors(Y, psi, rank)
@@ -140,5 +142,4 @@ def _outside_scores(held_in: Array, below: Array, scores: Array, psi: Array) -> 
     loadings = scores.T @ held_in
     weighted = loadings / psi
     information = weighted @ loadings.T
-    out: Array = np.linalg.lstsq(information, weighted @ below.T, rcond=None)[0].T
-    return out
+    return np.asarray(np.linalg.lstsq(information, weighted @ below.T, rcond=None)[0].T, dtype=np.float64)

@@ -12,7 +12,8 @@ from typing import Self
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky
 
-from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.factor_analysis import VARIANCE_FLOOR, FactorModel
+from latentadj.core.matrix import Array, FeatureMatrix, RotatedMatrix
 from latentadj.core.passes import run_pass
 
 
@@ -96,28 +97,25 @@ class FactorStepKernel:
     def update(self, block: Array, columns: slice) -> None:
         """Update the features of one block and add their part of the sums."""
         if self.step is not None:
-            self._maximise(block, columns)
+            self._maximise(self.step, block, columns)
         psi, tss = self.psi[columns], self.tss[columns]
         used = psi > 0
-        precision = np.divide(self.loadings_t[:, columns], psi, out=np.zeros_like(self.loadings_t[:, columns]), where=used)
+        loadings = self.loadings_t[:, columns]
+        precision = loadings * np.divide(1.0, psi, out=np.zeros_like(psi), where=used)
         self.sums += block @ precision.T
-        self.information += self.loadings_t[:, columns] @ precision.T
+        self.information += loadings @ precision.T
         self.constants += np.log(psi[used]).sum(), (tss[used] / psi[used]).sum()
 
-    def _maximise(self, block: Array, columns: slice) -> None:
-        step = self.step
-        assert_step = step if step is not None else None
-        if assert_step is None:
-            return
+    def _maximise(self, step: MaximisationStep, block: Array, columns: slice) -> None:
         cross = self._directions_t @ block
         updated = self._regression @ cross
-        if assert_step.lagged:
+        if step.lagged:
             old = self.loadings_t[:, columns]
-            left = self.tss[columns] + np.einsum("kb,kb->b", assert_step.moment @ old - 2.0 * cross, old)
+            left = self.tss[columns] + np.einsum("kb,kb->b", step.moment @ old - 2.0 * cross, old)
         else:
             left = self.tss[columns] - np.einsum("kb,kb->b", cross, updated)
         self.psi[columns] = np.maximum(left / self.nu, self.floor[columns])
-        self.loadings_t[:, columns] = assert_step.expansion.T @ updated
+        self.loadings_t[:, columns] = step.expansion.T @ updated
 
     def merge(self, other: Self) -> None:
         """Add another run's sums."""
@@ -128,3 +126,164 @@ class FactorStepKernel:
     def result(self) -> tuple[Array, Array, Array]:
         """Return ``Y A/psi`` (n_samples, k), ``A' A/psi`` (k, k) and the sums of ``log psi`` and ``tss / psi``."""
         return self.sums, self.information, self.constants
+
+
+class SumOfSquaresKernel:
+    """Raw sum of squares of every feature.
+
+    Parameters
+    ----------
+    n_features : int
+    """
+
+    def __init__(self, n_features: int) -> None:
+        self.total = np.empty(n_features)
+
+    def fork(self) -> Self:
+        """Return itself: rows are written in place."""
+        return self
+
+    def update(self, block: Array, columns: slice) -> None:
+        """Write the sums of one block's features."""
+        self.total[columns] = np.einsum("ij,ij->j", block, block)
+
+    def merge(self, other: Self) -> None:
+        """Nothing to add."""
+
+    def result(self) -> Array:
+        """Return the sums ``(n_features,)``."""
+        return self.total
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What an E-step knows of the scores.
+
+    Attributes
+    ----------
+    sums : ndarray of shape (nu, k)
+        ``Y A / psi`` in the coordinates of the space that the design leaves.
+    information : ndarray of shape (k, k)
+        ``A' A / psi``; its sum with the identity is the scores' posterior precision.
+    likelihood : float
+        Log-likelihood, up to a constant.
+    """
+
+    sums: Array
+    information: Array
+    likelihood: float
+
+    @property
+    def covariance(self) -> Array:
+        """Posterior covariance of the scores of a sample, ``(k, k)``."""
+        k = len(self.information)
+        return np.asarray(cho_solve(cho_factor(np.eye(k) + self.information), np.eye(k)))
+
+    @property
+    def generalised_scores(self) -> Array:
+        """Generalised-least-squares scores ``(nu, k)``."""
+        return np.asarray(cho_solve(cho_factor(self.information), self.sums.T).T)
+
+
+def maximum_likelihood(
+    Y: FeatureMatrix,
+    start: FactorModel,
+    *,
+    complement: Array | None = None,
+    tss: Array | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    lagged_variance: bool = False,
+) -> FactorModel:
+    """Maximum-likelihood factor analysis with random scores, by the EM algorithm.
+
+    Parameters
+    ----------
+    Y : FeatureMatrix of shape (n_samples, n_features)
+    start : FactorModel
+        Principal components with loadings for unit-variance scores (``Z' Z = nu I``).
+    complement : ndarray of shape (n_samples, nu), optional
+        Orthonormal basis of the space that a design leaves, whose coordinates are the exchangeable samples;
+        without it the rows of Y are those samples themselves.
+    tss : ndarray of shape (n_features,), optional
+        Sums of squares of every feature in that space, 0 for features to leave out; one more pass without it.
+    tol : float, default=1e-6
+        Stop when the log-likelihood changes by less, relative to its size. The default is the reference's
+        and is loose: noise variances may still be 1e-3 off the optimum.
+    max_iter : int, default=1000
+    lagged_variance : bool, default=False
+        Update the noise variances with the loadings of the round before, as the R package cate does; the
+        M-step proper uses the new ones.
+
+    Returns
+    -------
+    FactorModel
+        ``directions`` are generalised-least-squares scores ``(nu, k)``.
+
+    Notes
+    -----
+    Rubin and Thayer (1982), with the parameter expansion of Liu, Rubin and Wu (1998): after each M-step the
+    loadings are multiplied by a Cholesky factor of the scores' second moment, which costs nothing and replaces
+    hundreds of rounds by about ten. Bai and Li (2012) for the inference the estimates are used in. The
+    reference mode has no expansion. A round reads the data once, ``4 m n k`` operations.
+
+    Examples
+    --------
+    >>> from latentadj.core.matrix import ArrayMatrix
+    >>> rng = np.random.default_rng(0)
+    >>> Y = np.outer(rng.normal(size=50), rng.normal(size=200)) + rng.normal(size=(50, 200))
+    >>> u, s, vt = np.linalg.svd(Y, full_matrices=False)
+    >>> A = vt[:1].T * s[:1] / 50**0.5
+    >>> start = FactorModel(u[:, :1] * 50**0.5, A, (Y**2).mean(axis=0) - A[:, 0] ** 2, True, 1)
+    >>> maximum_likelihood(ArrayMatrix(Y), start, tol=1e-12).converged
+    True
+    """
+    if start.loadings.shape[1] == 0:
+        return start
+    state = _State(Y, start, complement, tss)
+    now, likelihood, n_iter = state.round(None), -np.inf, 0
+    while n_iter < max_iter and now.likelihood - likelihood >= tol * abs(likelihood):
+        n_iter += 1
+        likelihood = now.likelihood
+        now = state.round(state.step_after(now, lagged=lagged_variance))
+    converged = bool(now.likelihood - likelihood < tol * abs(likelihood))
+    return FactorModel(now.generalised_scores, state.loadings_t.T.copy(), state.psi, converged, n_iter)
+
+
+class _State:
+    """Loadings and variances that the rounds overwrite, and how a round is made."""
+
+    def __init__(self, Y: FeatureMatrix, start: FactorModel, complement: Array | None, tss: Array | None) -> None:
+        self.Y = Y
+        self.complement = complement
+        self.nu = Y.shape[0] if complement is None else complement.shape[1]
+        self.tss = _sums_of_squares(Y, complement) if tss is None else tss
+        self.floor = VARIANCE_FLOOR * self.tss / self.nu
+        self.loadings_t = np.ascontiguousarray(start.loadings.T)
+        self.psi = np.where((self.tss > 0) & ~(start.psi > 0), self.floor, start.psi)
+
+    def round(self, step: MaximisationStep | None) -> Expectation:
+        """Make one pass: the M-step, if one is given, and the E-step after it."""
+        n_samples = self.Y.shape[0]
+        kernel = FactorStepKernel(self.loadings_t, self.psi, self.tss, self.floor, n_samples, self.nu, step)
+        ((sums, information, (log_psi, quadratic)),) = run_pass(self.Y, kernel)
+        if self.complement is not None:
+            sums = self.complement.T @ sums
+        lower = cholesky(np.eye(len(information)) + information, lower=True)
+        half = np.linalg.solve(lower, sums.T)
+        log_det = 2.0 * float(np.sum(np.log(np.diag(lower)))) + log_psi
+        return Expectation(sums, information, -0.5 * (self.nu * log_det + quadratic - float(np.sum(half**2))))
+
+    def step_after(self, found: Expectation, *, lagged: bool) -> MaximisationStep:
+        """Return the M-step that follows an E-step."""
+        scores = found.sums @ found.covariance
+        moment = scores.T @ scores + self.nu * found.covariance
+        expansion = np.eye(len(moment)) if lagged else cholesky(moment / self.nu, lower=True)
+        directions = scores if self.complement is None else self.complement @ scores
+        return MaximisationStep(directions, moment, expansion, lagged)
+
+
+def _sums_of_squares(Y: FeatureMatrix, complement: Array | None) -> Array:
+    rotated = Y if complement is None else RotatedMatrix(Y, complement)
+    out: Array = run_pass(rotated, SumOfSquaresKernel(Y.shape[1]))[0]
+    return out

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from latentadj.core.glm_families import GLM_FAMILIES, GLMFamily, possible_families
+from latentadj.core.glm_families import GLMFamily, possible_families
 from latentadj.core.glm_newton import GLMBlock, GLMBlockFit, bias_reduced_fit, fit_block, has_run_to_infinity
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass

@@ -102,6 +102,11 @@ class _LogLink:
         return out
 
 
+def _finite_range(loss: Array, eta: Array) -> Array:
+    """Losses, infinite where the linear predictor was cut: no step may lead there."""
+    return np.where(eta > MAX_PREDICTOR, np.inf, loss)
+
+
 class Poisson(_LogLink):
     """Poisson counts with the logarithmic link.
 
@@ -139,8 +144,7 @@ class Poisson(_LogLink):
 
     def loss(self, y: Array, eta: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.loss`."""
-        out: Array = 2.0 * (mu - y * eta)
-        return out
+        return _finite_range(2.0 * (mu - y * eta), eta)
 
     def unit_deviance(self, y: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.unit_deviance`."""
@@ -193,8 +197,7 @@ class NegativeBinomial(_LogLink):
     def loss(self, y: Array, eta: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.loss`."""
         phi = np.maximum(dispersion, MIN_DISPERSION)
-        out: Array = 2.0 * ((y + 1.0 / phi) * np.log1p(phi * mu) - y * eta)
-        return out
+        return _finite_range(2.0 * ((y + 1.0 / phi) * np.log1p(phi * mu) - y * eta), eta)
 
     def unit_deviance(self, y: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.unit_deviance`."""

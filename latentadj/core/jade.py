@@ -34,7 +34,7 @@ class WhitenedFeatures:
     mixing: Array
 
 
-def whitened_features(Y: FeatureMatrix, removed: Array, k: int) -> WhitenedFeatures:
+def whitened_features(Y: FeatureMatrix, removed: Array, k: int, weights: Array | None = None) -> WhitenedFeatures:
     """Take features as observations of the samples and reduce the samples to k uncorrelated directions.
 
     Parameters
@@ -44,6 +44,8 @@ def whitened_features(Y: FeatureMatrix, removed: Array, k: int) -> WhitenedFeatu
         Orthonormal directions that leave every feature first; r may be 0.
     k : int
         Directions that are wanted; fewer come back when the features span fewer.
+    weights : ndarray of shape (n_features,), optional
+        Factor of each feature.
 
     Returns
     -------
@@ -56,14 +58,15 @@ def whitened_features(Y: FeatureMatrix, removed: Array, k: int) -> WhitenedFeatu
     """
     n, m = Y.shape
     basis = removed if removed.shape[1] else None
-    gram, total = run_pass(Y, GramKernel(n, basis=basis), ScoreKernel(n, np.ones((m, 1))))
+    factor = np.ones(m) if weights is None else weights
+    gram, total = run_pass(Y, GramKernel(n, basis=basis, weights=weights), ScoreKernel(n, factor[:, None]))
     mean = (total - removed @ (removed.T @ total)) / m
     values, vectors = eigh(gram / m - mean @ mean.T)
     kept = values > RELATIVE_VARIANCE * max(float(values[-1]), np.finfo(float).tiny)
     values, vectors = values[kept][::-1][:k], vectors[:, kept][:, ::-1][:, :k]
     vectors = vectors - removed @ (removed.T @ vectors)
     (coordinates,) = run_pass(Y, ProjectionKernel(vectors, m))
-    centred = (coordinates - (vectors.T @ mean)[:, 0]) / np.sqrt(values)
+    centred = (coordinates * factor[:, None] - (vectors.T @ mean)[:, 0]) / np.sqrt(values)
     return WhitenedFeatures(np.ascontiguousarray(centred.T), vectors * np.sqrt(values))
 
 

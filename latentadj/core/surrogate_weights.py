@@ -14,6 +14,7 @@ from scipy.linalg import eigh
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
+from latentadj.core.alignment import subspace_distance
 from latentadj.core.kernels import GramKernel, ProjectionKernel, RegressionSums
 from latentadj.core.local_fdr import local_fdr_from_z
 from latentadj.core.matrix import Array, FeatureMatrix
@@ -185,7 +186,9 @@ class WeightingRounds:
         return self.weights.weights[self._weighting.usable]
 
 
-def settled_by_ranks(step: WeightingRounds, start: Array, *, tol: float, max_iter: int) -> tuple[bool, float]:
+def settled_by_ranks(
+    step: WeightingRounds, start: Array, *, tol: float, max_iter: int, max_turn: float = 1.0
+) -> tuple[bool, float]:
     """Do rounds until the features' weights keep their order, the stopping rule of SmartSVA.
 
     Parameters
@@ -196,6 +199,8 @@ def settled_by_ranks(step: WeightingRounds, start: Array, *, tol: float, max_ite
         One minus the Spearman correlation of the weights of two rounds at which they count as settled.
     max_iter : int
         Largest number of rounds.
+    max_turn : float, default=1.0
+        Largest sine of the angle between the factors of two rounds at which the rounds may end; 1 asks nothing.
 
     Returns
     -------
@@ -205,9 +210,9 @@ def settled_by_ranks(step: WeightingRounds, start: Array, *, tol: float, max_ite
     """
     factors, previous, rho = step(start), step.ranked, 0.0
     while step.n_iter < max_iter:
-        factors = step(factors)
+        before, factors = factors, step(factors)
         rho = rank_correlation(step.ranked, previous)
-        if rho >= 1.0 - tol:
+        if rho >= 1.0 - tol and (max_turn >= 1.0 or subspace_distance(factors, before) < max_turn):
             return True, rho
         previous = step.ranked
     return False, rho

@@ -1,6 +1,7 @@
 """scikit-learn fronts: tests (`AdjustedRegression`) and adjusted data (`LatentAdjuster`)."""
 
 from latentadj.estimators.adjuster import LatentAdjuster
+from latentadj.estimators.number import estimate_num_factors
 from latentadj.estimators.regression import AdjustedRegression
 
-__all__ = ["AdjustedRegression", "LatentAdjuster"]
+__all__ = ["AdjustedRegression", "LatentAdjuster", "estimate_num_factors"]

@@ -114,10 +114,10 @@ def analyse(study: Study, plan: Plan) -> AdjustmentResult:
         for note in study.notes:
             warnings.warn(note, InputNoteWarning, stacklevel=4)
         study.design.check()
-        problem = _problem(study, plan.estimator)
-        require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
+        problem = study_problem(study, plan.estimator)
         check_data(problem, study.feature_ids)
-        weighed = _weighed(plan, problem, study.sample_ids)
+        rng = random_generator(getattr(plan.estimator, "random_state", 0))
+        weighed = weighed_problem(problem, plan.sample_weights, rng, study.sample_ids)
         result = _result(study, plan, problem, plan.estimator.fit_problem(weighed))
         check_result(result)
     return replace(result, warnings=tuple(dict.fromkeys(kept)))
@@ -153,7 +153,8 @@ def _level_of_the_caller() -> int:
     return level
 
 
-def _problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
+def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
+    """Bind a study to a method, and make sure that its values are finite."""
     problem = estimator.make_problem(
         ArrayMatrix(study.values),
         study.design,
@@ -161,15 +162,17 @@ def _problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProble
         sample_data=study.sample_data,
         sample_ids=study.sample_ids,
     )
-    return problem if problem.controls is not None else replace(problem, controls=study.controls)
+    if problem.controls is None:
+        problem = replace(problem, controls=study.controls)
+    require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
+    return problem
 
 
-def _weighed(plan: Plan, problem: AdjustmentProblem, sample_ids: Sequence[str]) -> AdjustmentProblem:
-    """Bring the samples to equal noise variance, if the plan says so."""
-    if plan.sample_weights is None:
-        return problem
-    rng = random_generator(getattr(plan.estimator, "random_state", 0))
-    return problem.whitened(plan.sample_weights.whitening(problem, rng, sample_ids))
+def weighed_problem(
+    problem: AdjustmentProblem, weights: SampleWeights | None, rng: np.random.Generator, sample_ids: Sequence[str]
+) -> AdjustmentProblem:
+    """Bring the samples to equal noise variance, where weights are wanted."""
+    return problem if weights is None else problem.whitened(weights.whitening(problem, rng, sample_ids))
 
 
 def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: FittedFactors) -> AdjustmentResult:

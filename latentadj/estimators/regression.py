@@ -102,12 +102,12 @@ class AdjustedRegression(BaseEstimator):
         LatentAdjError
             See `latentadj.adjust`.
         """
-        self.result_ = analyse(self._study(X, y, sample_data), self._plan("Chosen by the user."))
+        self.result_ = analyse(self.read_study(X, y, sample_data), self._plan("Chosen by the user."))
         return self
 
     def fit_with_reason(self, X: Any, sample_data: pd.DataFrame | None, reason: str) -> Self:
         """Fit as `fit` does, and keep in the result why this method was chosen."""
-        self.result_ = analyse(self._study(X, None, sample_data), self._plan(reason))
+        self.result_ = analyse(self.read_study(X, None, sample_data), self._plan(reason))
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -131,7 +131,8 @@ class AdjustedRegression(BaseEstimator):
             options={"allow_invalid": self.allow_invalid, "orientation": self.orientation},
         )
 
-    def _study(self, X: Any, y: Any, sample_data: pd.DataFrame | None) -> Study:
+    def read_study(self, X: Any, y: Any, sample_data: pd.DataFrame | None) -> Study:
+        """Align data, sample table and controls, and make the design."""
         labelled = as_labelled_matrix(plain_array(X), orientation=self.orientation, layer=self.layer)
         values = validated_array(self, labelled.values, training=True)
         if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from latentadj.confounding import NegativeControlRegression
-from latentadj.confounding.reference import UnweightedHuber
-from latentadj.core.factor_analysis import FactorModel, maximum_likelihood, principal_components
-from latentadj.core.matrix import Array, RotatedMatrix
+from latentadj.confounding.reference import UnweightedRobust
+from latentadj.core.expectation_maximization import maximum_likelihood
+from latentadj.core.factor_analysis import FactorModel, principal_components
+from latentadj.core.matrix import Array
 from latentadj.factors.random_scores import unit_scores
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, LinkEstimate, Subtraction
@@ -57,7 +58,8 @@ def _factor_model(problem: AdjustmentProblem, k: int, analysis: str) -> FactorMo
     start = unit_scores(problem, components, complement)
     if analysis == "pc":
         return start
-    return maximum_likelihood(RotatedMatrix(problem.matrix, complement), start, lagged_variance=True)
+    rss = problem.sums.rss
+    return maximum_likelihood(problem.matrix, start, complement=complement, tss=rss, lagged_variance=True)
 
 
 def _link(problem: AdjustmentProblem, model: FactorModel, robust: bool) -> LinkEstimate:
@@ -67,7 +69,7 @@ def _link(problem: AdjustmentProblem, model: FactorModel, robust: bool) -> LinkE
         return link.estimate(effects, model.loadings, model.psi, unscaled, problem.controls)
     n = problem.n_samples
     size = np.sqrt(np.sum(problem.design.primary**2, axis=0) / (n - 1))
-    found = UnweightedHuber(n=n).estimate(effects * size, model.loadings, model.psi, unscaled)
+    found = UnweightedRobust(n=n).estimate(effects * size, model.loadings, model.psi, unscaled)
     return LinkEstimate(found.omega / size[:, None], found.covariance)
 
 

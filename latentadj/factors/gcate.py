@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from latentadj.confounding import RobustRegression
 from latentadj.core.factor_analysis import principal_components, weighted_components
 from latentadj.core.glm import GLMSetting, OutcomeKernel, fit_glm
 from latentadj.core.glm_factors import TOLERANCE, GLMFactorModel, fit_glm_factors
@@ -20,10 +20,10 @@ from latentadj.core.regression import DesignBasis, design_basis
 from latentadj.exceptions import MethodError, NotConvergedWarning
 from latentadj.factors.base import FittedFactors, LatentFactorEstimator
 from latentadj.factors.glm_link import estimate_link, joint_effects, moderated_scale
+from latentadj.factors.glm_number import choose_by_information
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.rotation import linked_factors
 from latentadj.models import GLMModel, PrimaryModel
-from latentadj.confounding import RobustRegression
 from latentadj.num_factors import NumFactorsRule, choose_number
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
@@ -40,8 +40,10 @@ class GCATE(LatentFactorEstimator):
 
     Parameters
     ----------
-    n_factors : {"auto"} or int or NumFactorsRule, default="auto"
-        "auto" is parallel analysis on the deviance residuals of the model without factors.
+    n_factors : {"auto", "jic"} or int or NumFactorsRule, default="auto"
+        "auto" is parallel analysis on the deviance residuals of the model without factors, and other rules are applied
+        to those as well. "jic" compares the joint fits with 0, 1, 2, ... factors by an information criterion; it
+        costs a fit each and misses weak factors. Gaussian data always take "auto" for it.
     family : {"auto", "negative_binomial", "poisson", "binomial", "gaussian"}, default="auto"
         Family of the default model; "auto" goes by the data, see `GLMModel`.
     model : GLMModel or None, default=None
@@ -99,13 +101,14 @@ class GCATE(LatentFactorEstimator):
 
     def _choose_number(self, problem: AdjustmentProblem, rng: np.random.Generator) -> NumFactorsResult:
         """Apply the rule to the deviance residuals of the model without factors."""
-        model = _model_of(problem)
-        if isinstance(self.n_factors, int):
-            return choose_number(problem, self.n_factors, rng)
-        setting = model.setting(problem.matrix, problem.basis)
+        setting = _model_of(problem).setting(problem.matrix, problem.basis)
+        by_information = isinstance(self.n_factors, str) and self.n_factors.strip().lower() == "jic"
         if setting.family.name == "gaussian":
-            return choose_number(problem, self.n_factors, rng)
-        return choose_number(_residual_problem(problem, setting), self.n_factors, rng)
+            return choose_number(problem, "auto" if by_information else self.n_factors, rng)
+        residuals = _residual_problem(problem, setting)
+        if by_information:
+            return choose_by_information(problem, residuals, setting)
+        return choose_number(residuals, self.n_factors, rng)
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         model = _model_of(problem)

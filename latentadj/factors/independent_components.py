@@ -16,7 +16,7 @@ METHODS = ("jade", "fastica")
 
 
 def mixing_columns(
-    Y: FeatureMatrix, removed: Array, *, k: int, method: str, rng: np.random.Generator
+    Y: FeatureMatrix, removed: Array, weights: Array | None, *, k: int, method: str, rng: np.random.Generator
 ) -> tuple[Array, bool]:
     """Directions of the samples whose coefficients over the features are independent.
 
@@ -25,6 +25,8 @@ def mixing_columns(
     Y : FeatureMatrix of shape (n_samples, n_features)
     removed : ndarray of shape (n_samples, r)
         Orthonormal directions that leave every feature first.
+    weights : ndarray of shape (n_features,) or None
+        Factor of each feature.
     k : int
     method : {"jade", "fastica"}
     rng : numpy.random.Generator
@@ -36,7 +38,7 @@ def mixing_columns(
         In decreasing order of length; the sources have unit variance.
     converged : bool
     """
-    white = whitened_features(Y, removed, k)
+    white = whitened_features(Y, removed, k, weights)
     rotation, converged = jade_rotation(white.values) if method == "jade" else _fastica_rotation(white.values, rng)
     columns = white.mixing @ rotation
     order = np.argsort(-np.linalg.norm(columns, axis=0), kind="stable")

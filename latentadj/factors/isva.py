@@ -39,9 +39,10 @@ class ISVA(LatentFactorEstimator):
     min_features : int, default=500
         Least number of features that a component is estimated from; all of them when there are fewer.
     compat : {None, "isva"}, default=None
-        "isva" leaves the features' means in when components are taken from the data, as the R package does: with
-        features of unequal means the leading component is then the constant. For ``n_factors="auto"`` it uses
-        the random-matrix dimension of the residuals, and factors keep the scale of the data.
+        "isva" gives the numbers of the R package. Features then count by their variance, so that a few noisy ones
+        lead; their means stay in when components are taken from the data, so that with unequal means the leading
+        component is the constant; and ``n_factors="auto"`` is the random-matrix dimension of the residuals. By
+        default features have unit residual variance and mean 0.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
@@ -100,11 +101,14 @@ class ISVA(LatentFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         self._check_options()
         decompose = partial(mixing_columns, k=n_factors, method=self.ica, rng=rng)
-        varying = FeatureSubset(problem.matrix, np.flatnonzero(~problem.constant))
-        directions, converged = decompose(varying, problem.basis.q)
+        weights = None if self.compat else problem.unit_weights
+        varying = np.flatnonzero(~problem.constant)
+        directions, converged = decompose(*_part(problem.matrix, weights, varying, problem.basis.q))
         chosen = self._followers(problem, directions)
         removed = np.empty((problem.n_samples, 0)) if self.compat else _constant_direction(problem.n_samples)
-        columns, settled = _closest(problem.matrix, chosen, directions, lambda subset: decompose(subset, removed))
+        columns, settled = _closest(
+            chosen, directions, lambda features: decompose(*_part(problem.matrix, weights, features, removed))
+        )
         if self.compat is None:
             columns = columns / np.linalg.norm(columns, axis=0)
         columns = independent_columns(problem.nuisance_basis.q, columns)
@@ -136,16 +140,20 @@ class ISVA(LatentFactorEstimator):
             )
 
 
-def _closest(
-    Y: FeatureMatrix, chosen: list[NDArray[np.intp]], directions: Array, decompose: Any
-) -> tuple[Array, bool]:
+def _part(
+    Y: FeatureMatrix, weights: Array | None, features: NDArray[np.intp], removed: Array
+) -> tuple[FeatureMatrix, Array, Array | None]:
+    return FeatureSubset(Y, features), removed, None if weights is None else weights[features]
+
+
+def _closest(chosen: list[NDArray[np.intp]], directions: Array, decompose: Any) -> tuple[Array, bool]:
     """For every direction, the component of its features' data that is most correlated with it."""
     columns, settled = [], True
     known: dict[bytes, tuple[Array, bool]] = {}
     for features, direction in zip(chosen, directions.T, strict=True):
         key = features.tobytes()
         if key not in known:
-            known[key] = decompose(FeatureSubset(Y, features))
+            known[key] = decompose(features)
         mixing, converged = known[key]
         settled = settled and converged
         centred = mixing - mixing.mean(axis=0)

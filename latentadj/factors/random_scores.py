@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import qr
 
-from latentadj.core.factor_analysis import FactorModel, maximum_likelihood
-from latentadj.core.matrix import Array, RotatedMatrix
+from latentadj.core.expectation_maximization import maximum_likelihood
+from latentadj.core.factor_analysis import FactorModel
+from latentadj.core.matrix import Array
+from latentadj.factors.linked import residual_squares
 from latentadj.problem import AdjustmentProblem
+
+#: Relative change of the log-likelihood at which the algorithm stops.
+TOLERANCE = 1e-12
 
 
 def unit_scores(problem: AdjustmentProblem, model: FactorModel, complement: Array) -> FactorModel:
@@ -31,13 +36,17 @@ def random_score_directions(problem: AdjustmentProblem, start: FactorModel) -> F
         Noise variances are what the directions leave, with ``nu - k`` degrees of freedom.
     """
     complement = problem.basis.complement()
-    rotated = RotatedMatrix(problem.matrix, complement)
-    floor = 1e-8 * np.median(start.psi[start.psi > 0]) if np.any(start.psi > 0) else 1.0
-    safe = unit_scores(problem, start, complement)
-    safe = FactorModel(safe.directions, safe.loadings, np.maximum(safe.psi, floor), True, 1)
-    fitted = maximum_likelihood(rotated, safe, tol=1e-12)
+    rss = residual_squares(problem)
+    fitted = maximum_likelihood(
+        problem.matrix, unit_scores(problem, start, complement), complement=complement, tss=rss, tol=TOLERANCE
+    )
     directions = complement @ qr(fitted.directions, mode="economic")[0]
+    return with_least_squares_loadings(problem, directions, fitted)
+
+
+def with_least_squares_loadings(problem: AdjustmentProblem, directions: Array, fitted: FactorModel) -> FactorModel:
+    """Orthonormal directions ``(n_samples, k)`` with their loadings, and what they leave as noise variances."""
     loadings = problem.project(directions)
-    left = np.maximum(problem.sums.rss - np.einsum("mk,mk->m", loadings, loadings), 0.0)
+    left = np.maximum(residual_squares(problem) - np.einsum("mk,mk->m", loadings, loadings), 0.0)
     psi = left / max(problem.df_resid - directions.shape[1], 1)
     return FactorModel(directions, loadings, psi, fitted.converged, fitted.n_iter)

@@ -91,17 +91,17 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
 
     def _between_replicates(self, problem: AdjustmentProblem, sets: ReplicateSets) -> AdjustmentProblem:
         """Return the problem whose residuals are the differences between replicates."""
-        matrix = problem.matrix
+        matrix = (problem if problem.raw is None else problem.raw).matrix
         if sets.pseudo is not None:
             matrix = RotatedMatrix(matrix, np.vstack([np.eye(problem.n_samples), sets.pseudo]).T)
         design = Design.from_arrays(membership(sets.labels), intercept=False)
         return AdjustmentProblem(matrix, design)
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
-        sets = self._sets(problem)
-        mean, weights = (None, None) if self._literal else (problem.sums.mean, problem.unit_weights)
+        sets, plain = self._sets(problem), problem if problem.raw is None else problem.raw
+        mean, weights = (None, None) if self._literal else (plain.sums.mean, plain.unit_weights)
         found = ruv_three(
-            problem.matrix,
+            plain.matrix,
             sets.labels,
             self._controls(problem),
             n_factors,
@@ -109,4 +109,5 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
             weights=weights,
             mean=mean,
         )
-        return FactorEstimate(found.scores, details={"replicate_loadings": found.loadings})
+        scores = found.scores if problem.whitening is None else problem.whitening.apply(found.scores)
+        return FactorEstimate(scores, loadings=found.loadings)

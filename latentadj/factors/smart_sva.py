@@ -18,6 +18,9 @@ from latentadj.num_factors import NumFactorsRule
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
 
+#: Sine of the angle by which the factors may still turn in a round when the rounds end.
+MAX_TURN = 1e-3
+
 
 class SmartSVA(LatentFactorEstimator):
     """Iteratively re-weighted surrogate variable analysis with a gentle first round.
@@ -96,7 +99,9 @@ class SmartSVA(LatentFactorEstimator):
         )
         rounds = WeightingRounds(weighting, n_factors, first_power=self.alpha)
         start = problem.spectrum.vectors[:, :n_factors]
-        converged, rho = settled_by_ranks(rounds, start, tol=self.tol, max_iter=self.max_iter)
+        converged, rho = settled_by_ranks(
+            rounds, start, tol=self.tol, max_iter=self.max_iter, max_turn=1.0 if reference else MAX_TURN
+        )
         if not converged:
             warnings.warn(
                 f"SmartSVA's weights had a rank correlation of {rho:.5f} with those of the round before after "

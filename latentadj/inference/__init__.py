@@ -14,6 +14,7 @@ from latentadj.inference.pooled import PooledVariance
 _BY_NAME: dict[str, Callable[[], Inference]] = {
     "moderated": ModeratedT,
     "moderated_trend": lambda: ModeratedT(trend=True),
+    "moderated_trend_auto": lambda: ModeratedT(trend="auto"),
     "moderated_robust": lambda: ModeratedT(robust=True),
     "ordinary": OrdinaryT,
     "pooled": PooledVariance,
@@ -25,7 +26,8 @@ def resolve_inference(inference: Any) -> Inference:
 
     Parameters
     ----------
-    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
+    inference : {"moderated", "moderated_trend", "moderated_trend_auto", "moderated_robust", "ordinary", "pooled"}
+        Or an `Inference`.
 
     Returns
     -------

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import polygamma
 from sklearn.base import BaseEstimator
 
 from latentadj.core.regression import RegressionFit
 from latentadj.core.variance import VariancePrior, squeeze_variances
+from latentadj.exceptions import MethodError
+
+#: Share of the spread of the variances that a trend has to explain before ``trend="auto"`` follows it.
+WORTHWHILE = 0.05
 
 
 class ModeratedT(BaseEstimator):  # type: ignore[misc]
@@ -14,8 +19,9 @@ class ModeratedT(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    trend : bool, default=False
-        Shrink towards a smooth function of the features' means instead of one value.
+    trend : bool or "auto", default=False
+        Shrink towards a smooth function of the features' means instead of one value. "auto" does so where that
+        function explains at least a twentieth of the variances' spread, as it does for counts on a log scale.
     robust : bool, default=False
         Keep features with outlying variances from driving the prior.
 
@@ -33,12 +39,26 @@ class ModeratedT(BaseEstimator):  # type: ignore[misc]
     (200, 15)
     """
 
-    def __init__(self, *, trend: bool = False, robust: bool = False) -> None:
+    def __init__(self, *, trend: bool | str = False, robust: bool = False) -> None:
         self.trend = trend
         self.robust = robust
 
     def variances(self, fit: RegressionFit) -> VariancePrior:
         """Return moderated variances and their degrees of freedom; see `Inference.variances`."""
+        if self.trend not in (True, False, "auto"):
+            raise MethodError(f"trend={self.trend!r} is unknown; choose True, False or 'auto'.")
+        plain = self._squeezed(fit, trend=False) if self.trend in (False, "auto") else None
+        if plain is not None and (self.trend is False or np.all(np.isinf(plain.df_prior))):
+            return plain
+        trended = self._squeezed(fit, trend=True)
+        return trended if plain is None or _explains(trended, plain) else plain
+
+    def _squeezed(self, fit: RegressionFit, *, trend: bool) -> VariancePrior:
         s2 = np.where(fit.constant, np.nan, fit.sigma2) if fit.constant.any() else fit.sigma2
-        covariate = fit.mean if self.trend else None
-        return squeeze_variances(s2, fit.df_resid, covariate=covariate, robust=self.robust)
+        return squeeze_variances(s2, fit.df_resid, covariate=fit.mean if trend else None, robust=self.robust)
+
+
+def _explains(trended: VariancePrior, plain: VariancePrior) -> bool:
+    """Whether the trend takes at least its share of the spread of the log variances away."""
+    spread = [float(polygamma(1, np.median(prior.df_prior) / 2.0)) for prior in (trended, plain)]
+    return spread[0] < (1.0 - WORTHWHILE) * spread[1]

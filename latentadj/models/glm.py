@@ -23,9 +23,11 @@ from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums, is_constant
+from latentadj.core.size_factors import median_ratio_factors
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
 
 DISPERSIONS = ("trend", "shrunken", "single")
+SIZE_FACTORS = ("library", "median_ratio")
 SEPARATIONS = ("reduce", "nan")
 
 
@@ -38,9 +40,10 @@ class GLMModel:
     family : {"auto", "negative_binomial", "poisson", "binomial", "gaussian"}, default="auto"
         "auto" takes 0/1 data as binomial, other whole numbers from 0 up as negative binomial, everything else as
         Gaussian, which is least squares.
-    size_factors : {"library"} or array-like of shape (n_samples,) or None, default="library"
-        Sequencing depth of the samples, whose logarithm is the offset of count models: totals by default, or as
-        given; None for none. Only ratios matter. Not used by the other families.
+    size_factors : {"library", "median_ratio"} or array-like of shape (n_samples,) or None, default="library"
+        Sequencing depth of the samples, whose logarithm is the offset of count models: totals, medians of ratios
+        (which a few large features do not move; they need features without zeros), or as given; None for none. Only
+        ratios matter. Not used by the other families.
     dispersion : {"trend", "shrunken", "single"}, float or array-like of shape (n_features,), default="trend"
         Negative binomial dispersions: as a function of the level, each feature's own shrunken to that or not, or
         as given.
@@ -116,7 +119,7 @@ class GLMModel:
         family = resolve_family(self.family, possible)
         if family.name not in ("poisson", "negative_binomial"):
             return GLMSetting(family, np.zeros(Y.shape[0]), np.zeros(Y.shape[1]))
-        setting = GLMSetting(family, self._offset(total), np.zeros(Y.shape[1]))
+        setting = GLMSetting(family, self._offset(Y, total), np.zeros(Y.shape[1]))
         if family.name == "poisson":
             return setting
         return replace(setting, dispersion=self._dispersions(Y, basis, setting.offset))
@@ -154,24 +157,39 @@ class GLMModel:
             raise MethodError(
                 f"dispersion={self.dispersion!r} is unknown; choose one of {', '.join(DISPERSIONS)}, or give numbers."
             )
-        if isinstance(self.size_factors, str) and self.size_factors != "library":
-            raise MethodError(f"size_factors={self.size_factors!r} is unknown; use 'library', None or an array.")
+        if isinstance(self.size_factors, str) and self.size_factors not in SIZE_FACTORS:
+            raise MethodError(
+                f"size_factors={self.size_factors!r} is unknown; use one of {', '.join(SIZE_FACTORS)}, None or an array."
+            )
         if self.separated not in SEPARATIONS:
             raise MethodError(f"separated={self.separated!r} is unknown; choose one of {', '.join(SEPARATIONS)}.")
 
-    def _offset(self, total: Array) -> Array:
+    def _offset(self, Y: FeatureMatrix, total: Array) -> Array:
         """Logarithms of the size factors with mean 0, ``(n_samples,)``."""
         if self.size_factors is None:
             return np.zeros(len(total))
-        sizes = total if isinstance(self.size_factors, str) else np.asarray(self.size_factors, dtype=np.float64)
+        sizes = self._sizes(Y, total)
         if sizes.shape != total.shape or not np.all(np.isfinite(sizes) & (sizes > 0)):
             raise InputError(
-                f"Size factors must be {len(total)} positive numbers, one per sample; "
-                + ("a sample without any count has none. Leave it out." if sizes is total else "check size_factors=.")
+                f"Size factors must be {len(total)} positive numbers, one per sample; a sample without any count has "
+                "none. Leave such samples out, check size_factors=, or use size_factors=None."
             )
         logs = np.log(sizes)
         out: Array = logs - logs.mean()
         return out
+
+    def _sizes(self, Y: FeatureMatrix, total: Array) -> Array:
+        if not isinstance(self.size_factors, str):
+            return np.asarray(self.size_factors, dtype=np.float64)
+        if self.size_factors == "library":
+            return total
+        factors = median_ratio_factors(Y)
+        if factors is None:
+            raise InputError(
+                "size_factors='median_ratio' needs features without zeros, and there are none. Use 'library', or give "
+                "the size factors."
+            )
+        return factors
 
     def _dispersions(self, Y: FeatureMatrix, basis: DesignBasis, offset: Array) -> Array:
         if isinstance(self.dispersion, str):

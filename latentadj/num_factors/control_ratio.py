@@ -11,7 +11,7 @@ from latentadj.core.matrix import Array, FeatureSubset
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
 from latentadj.exceptions import ControlsError, MethodError
-from latentadj.num_factors.base import NumFactorsRule, count_features, scale_words, scaled_spectrum
+from latentadj.num_factors.base import NumFactorsRule, count_features, feature_weights, scale_words, scaled_spectrum
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import RuleAnswer
 
@@ -24,8 +24,7 @@ class ControlRatio(NumFactorsRule):
     Parameters
     ----------
     scale : {"unit", None}, default=None
-        None is ``getK`` of the R package ruv; "unit" takes the factors from features scaled to unit residual
-        variance.
+        None is ``getK`` of the R package ruv; "unit" scales features, controls included, to unit residual variance.
     column : int, default=0
         Which primary column; the other ones are adjusted for.
 
@@ -83,10 +82,7 @@ class ControlRatio(NumFactorsRule):
         n_tried = max(min(problem.df_resid - 1, len(controls) - 2), 0)
         primary = self._primary(problem)
         directions = np.column_stack([primary, directions[:, :n_tried]])
-        subset = FeatureSubset(problem.matrix, controls)
-        (coordinates,) = run_pass(
-            subset, ProjectionKernel(directions, len(controls), centred=problem.basis.spans_constant)
-        )
+        coordinates = self._coordinates(problem, controls, directions)
         ratios = size_ratios(coordinates[:, 0], coordinates[:, 1:])
         cutoff = noise_ratio(problem.n_samples, count_features(problem, self.scale))
         shown = ratios[: max(limit, 0)]
@@ -100,6 +96,14 @@ class ControlRatio(NumFactorsRule):
                 f"ratio (factors from {scale_words(self.scale)}); every ratio above that of noise counts a factor."
             ),
         )
+
+    def _coordinates(self, problem: AdjustmentProblem, controls: NDArray[np.intp], directions: Array) -> Array:
+        """Controls in the coordinates of some directions ``(n_controls, k)``; reads the controls alone."""
+        kernel = ProjectionKernel(directions, len(controls), centred=problem.basis.spans_constant)
+        (coordinates,) = run_pass(FeatureSubset(problem.matrix, controls), kernel)
+        weights = feature_weights(problem, self.scale)
+        out: Array = coordinates if weights is None else coordinates * weights[controls, None]
+        return out
 
     def _primary(self, problem: AdjustmentProblem) -> Array:
         """Primary column of unit length, orthogonal to all other columns of the design."""

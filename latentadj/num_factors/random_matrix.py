@@ -18,6 +18,9 @@ from latentadj.num_factors.base import (
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import RuleAnswer
 
+#: Residuals below this share of the total sum of squares are round-off.
+ROUND_OFF = 1e-24
+
 
 class RandomMatrixDimension(NumFactorsRule):
     """Count the eigenvalues of the samples' correlation matrix above those of independent entries.
@@ -76,6 +79,8 @@ class RandomMatrixDimension(NumFactorsRule):
 
     def _correlation_spectrum(self, problem: AdjustmentProblem) -> tuple[Array, float]:
         spectrum = scaled_spectrum(problem, self.scale)
+        if self.scale is None and spectrum.eigenvalues.sum() <= ROUND_OFF * problem.sums.tss.sum():
+            return np.zeros(problem.n_samples), 0.0
         gram = (spectrum.vectors * spectrum.eigenvalues) @ spectrum.vectors.T
         return correlation_spectrum(gram, self._sums_over_features(problem), count_features(problem, self.scale))
 

@@ -19,6 +19,7 @@ from latentadj.diagnostics import (
     discovery_table,
     factor_association,
 )
+from latentadj.diagnostics.ledger import assumption_table
 from latentadj.plots.components import draw_components
 from latentadj.report.features import MOST_TERMS, N_TOP, top_tables
 from latentadj.report.markup import bullets, escape, facts, paragraph, table
@@ -185,6 +186,18 @@ def method(result: AdjustmentResult) -> str:
     return facts(pairs) + (paragraph(note) if result.n_factors else "")
 
 
+def assumptions(result: AdjustmentResult) -> str:
+    """The assumption ledger: what the result rests on, and the checks that go with it."""
+    ledger = assumption_table(result)
+    ledger["verdict"] = ledger["level"].map(lambda level: _LEVELS[level][0]) + " " + ledger["verdict"]
+    shown = ledger.drop(columns="level")
+    stated, checks = ledger.iloc[0], shown.iloc[1:]
+    body = paragraph(f"{stated['cause']} {stated['next_step']}")
+    if checks.empty:
+        return body + paragraph("Nothing about this can be checked with these data.", "note")
+    return body + _cut_table(checks, "Checks that could contradict it; passing them is no proof")
+
+
 def issued_warnings(result: AdjustmentResult) -> str:
     """Every warning issued during the analysis."""
     return bullets(result.warnings) if result.warnings else paragraph("None.")
@@ -207,6 +220,7 @@ SECTIONS = (
     Section("Samples before and after", "samples", components),
     Section("Top features", "features", features),
     Section("Method and assumption", "method", method),
+    Section("Assumptions", "assumptions", assumptions),
     Section("Warnings", "warnings", issued_warnings),
     Section("Manifest", "manifest", manifest),
 )

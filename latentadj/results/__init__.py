@@ -9,11 +9,12 @@ from latentadj.results.factors import (
     RuleAnswer,
     Subtraction,
 )
-from latentadj.results.statistics import JointTests, TestStatistics, test_contrasts, test_jointly
+from latentadj.results.statistics import CalibrationRecord, JointTests, TestStatistics, test_contrasts, test_jointly
 from latentadj.results.storage import load_result, save_result
 
 __all__ = [
     "AdjustmentResult",
+    "CalibrationRecord",
     "ConfoundingTest",
     "FactorEstimate",
     "JointTests",

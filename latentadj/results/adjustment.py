@@ -343,16 +343,4 @@ class AdjustmentResult:
 
 def _columns(tests: TestStatistics, keep: list[int]) -> TestStatistics:
     """Some of the tests; the same object when all are kept."""
-    if keep == list(range(len(tests.names))):
-        return tests
-    return TestStatistics(
-        names=tuple(tests.names[i] for i in keep),
-        contrasts=tests.contrasts[:, keep],
-        estimate=tests.estimate[:, keep],
-        std_error=tests.std_error[:, keep],
-        statistic=tests.statistic[:, keep],
-        p_value=tests.p_value[:, keep],
-        df=tests.df,
-        prior=tests.prior,
-        calibration=tests.calibration,
-    )
+    return tests if keep == list(range(len(tests.names))) else tests.select(keep)

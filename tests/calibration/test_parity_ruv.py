@@ -1,17 +1,17 @@
 """Variance adjustments against `variance_adjust` and `ruv_summary` of ruv 0.9.7.1, and the F tests beside them.
 
 Largest relative errors over bladderbatch, sim1 and sim2, RUV-2 and RUV-4, first 100 features (stored with 12 digits,
-whose own rounding is 5e-12; log-tail p-values carry the effects' errors magnified):
+whose own rounding is 5e-12; far tails carry the effects' errors magnified):
 
 ===============================  ========
 quantity                         measured
 ===============================  ========
-p, all nine combinations         2.3e-10
-p.BH, all nine                   1.3e-10
-F p-values, plain and BH         6.7e-11
-variances of effects             1.2e-10
-sigma2.ebayes, sigma2.pooled     2.1e-11
-df.ebayes, df.pooled             5.1e-11
+p, all combinations              3.9e-10
+p.BH                             7.3e-10
+F p-values, plain and BH         7.7e-10
+variances of effects             1.1e-10
+sigma2.ebayes, sigma2.pooled     1.1e-10
+df.ebayes, df.pooled             2.5e-11
 ===============================  ========
 """
 
@@ -32,10 +32,10 @@ from tests.parity.studies import NAMES, study
 from tests.reference_data import load_reference
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
-TOLERANCE = {"rtol": 1e-9, "atol": 0}
+TOLERANCE = {"rtol": 2e-9, "atol": 0}
 INFERENCE = {"standard": "ordinary", "ebayes": "moderated", "pooled": "pooled"}
 CALIBRATION = {"standard": None, "rsvar": "rsvar", "evar": EffectVariance(compat="ruv")}
-#: ruv's names of the nine p-values; the ordering by variance is the same for ordinary and moderated ones.
+#: ruv's names of the p-values; the ordering by variance is the same for ordinary and moderated ones.
 P_VALUES = {
     "p.ebayes": ("ebayes", "standard"),
     "p.pooled": ("pooled", "standard"),

@@ -232,7 +232,7 @@ CASES = [
     Case("unknown option", options(method="sva", rounds=3), errors.MethodError, ("rounds", "max_iter")),
     Case("unknown value of an option", options(method="sva", compat="r"), errors.MethodError, ("compat='r'", "sva")),
     Case("unknown inference", options(inference="wald"), errors.MethodError, ("'wald'", "moderated")),
-    Case("unknown calibration", options(calibration="bacon"), errors.MethodError, ("'bacon'", "mad")),
+    Case("unknown calibration", options(calibration="bacom"), errors.MethodError, ("'bacom'", "mad")),
     Case("invalid for testing", options(method="residual_pca"), errors.InvalidForTestingError, ("does not remove",)),
 ]
 

@@ -5,12 +5,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from latentadj.core.alignment import canonical_correlations
-from latentadj.core.factor_analysis import (
-    FactorModel,
-    maximum_likelihood,
-    principal_components,
-    weighted_components,
-)
+from latentadj.core.expectation_maximization import maximum_likelihood
+from latentadj.core.factor_analysis import FactorModel, principal_components, weighted_components
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.regression import design_basis, design_pass
 from latentadj.core.spectrum import residual_spectrum

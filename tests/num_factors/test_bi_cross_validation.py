@@ -70,7 +70,7 @@ def test_share_of_held_in_entries():
 
 @pytest.mark.parametrize("k", [0, 3, 10])
 def test_finds_the_true_number(k):
-    assert [answer(simulated(60, 2000, k, seed)).n_factors for seed in range(3)] == [k] * 3
+    assert [answer(simulated(60, 800, k, seed)).n_factors for seed in range(2)] == [k] * 2
 
 
 def test_random_subset_of_many_features():

@@ -108,7 +108,7 @@ def test_accuracy_asks_for_more_than_presence():
     rng = np.random.default_rng(0)
     seen = kept = 0
     for _ in range(10):
-        X = 0.19 * np.outer(rng.normal(size=60), rng.normal(size=1000)) + rng.normal(size=(60, 1000))
+        X = 0.1 * np.outer(rng.normal(size=60), rng.normal(size=1000)) + rng.normal(size=(60, 1000))
         problem = problem_of(X, np.arange(60) % 2.0)
         seen += answer(problem).n_factors
         kept += answer(problem, deflate="ddpa+").n_factors

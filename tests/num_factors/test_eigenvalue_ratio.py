@@ -19,9 +19,9 @@ def test_definitions():
     """Both ratios written out, mock eigenvalue V(0) / log 8; 12 digits."""
     mu = np.array([40.0, 18.0, 9.0, 2.0, 1.8, 1.5, 1.2, 1.0])
     mock = mu.sum() / np.log(8)
-    assert neighbour_ratios(mu, "er", 5) == pytest.approx([mock / 40, 40 / 18], rel=1e-12)
+    assert neighbour_ratios(mu, "er", 5) == pytest.approx([mock / 40, 40 / 18, 18 / 9], rel=1e-12)
     V = mu.sum() - np.concatenate([[0], np.cumsum(mu)])
-    growth = np.log1p(np.array([mock / V[0], 40 / V[1], 18 / V[2]]))
+    growth = np.log1p(np.array([mock / V[0], 40 / V[1], 18 / V[2], 9 / V[3]]))
     assert neighbour_ratios(mu, "gr", 5) == pytest.approx(growth[:-1] / growth[1:], rel=1e-12)
     assert np.log1p(40 / V[1]) == pytest.approx(np.log(V[0] / V[1]), rel=1e-12)
 

@@ -36,9 +36,16 @@ def test_auto_uses_parallel_analysis_and_shows_the_others():
         "eigenvalue_difference",
         "gavish_donoho",
         "parallel_analysis_wishart",
+        "dpa",
+        "ddpa_plus",
+        "eigenvalue_ratio",
+        "growth_ratio",
+        "bai_ng_ic2",
+        "elbow",
     ]
+    assert [rule for rule, _ in result.not_applied] == ["control_ratio"]
     assert {answer.n_factors for answer in result.answers} == {2}
-    assert result.summary()["chosen"].tolist() == [True, False, False, False]
+    assert result.summary()["chosen"].tolist() == [True] + [False] * 10
     assert result.shares.sum() == pytest.approx(1.0)
     assert result.null_shares.shape == (2, 38)
     assert np.all(result.null_shares[1] >= result.null_shares[0])
@@ -50,7 +57,9 @@ def test_auto_uses_parallel_analysis_and_shows_the_others():
 def test_table_has_statistic_and_threshold_of_every_rule():
     table = choose(simulated(40, 500, 2, 0), "auto").table()
     counted = table[table.statistic > table.threshold].groupby("rule").size()
-    assert counted.reindex(table.rule.unique()).tolist() == [2, 2, 2, 2]
+    by_threshold = table.rule[table.threshold.notna() & ~table.rule.str.contains("ratio")].unique()
+    assert len(by_threshold) == 6
+    assert counted[by_threshold].tolist() == [2] * 6
 
 
 @pytest.mark.parametrize("rule", [ParallelAnalysis(scale=None), Leek(), EigenvalueDifference(), GavishDonoho()])
@@ -79,6 +88,16 @@ def test_same_seed_same_answer():
         ("leek", "leek"),
         ("ed", "eigenvalue_difference"),
         ("gavish_donoho", "gavish_donoho"),
+        ("DDPA", "ddpa"),
+        ("ddpa+", "ddpa_plus"),
+        ("er", "eigenvalue_ratio"),
+        ("gr", "growth_ratio"),
+        ("bai-ng", "bai_ng_ic2"),
+        ("elbow", "elbow"),
+        ("bcv", "bi_cross_validation"),
+        ("CBCV+", "feature_folds"),
+        ("rmt", "random_matrix"),
+        ("stability", "stability"),
     ],
 )
 def test_names(name, expected):
@@ -92,8 +111,8 @@ def test_be_is_the_unscaled_rule():
 
 
 def test_unknown_name_lists_the_rules():
-    with pytest.raises(MethodError, match=r"elbow.*auto.*leek"):
-        choose(simulated(20, 100, 0, 0), "elbow")
+    with pytest.raises(MethodError, match=r"scree.*auto.*leek.*elbow"):
+        choose(simulated(20, 100, 0, 0), "scree")
 
 
 @pytest.mark.parametrize("bad", [-1, 2.0, True, None, [2], np.float64(3)])
@@ -150,7 +169,7 @@ def test_other_rules_are_left_out_where_they_cost_much(monkeypatch):
     assert choose(problem, 2).answers == ()
     assert "unit_spectrum" not in vars(problem)
     assert problem.unit_spectrum.n_features == 100
-    assert len(choose(problem, 2).answers) == 3
+    assert len(choose(problem, 2).answers) == 9
 
 
 @pytest.mark.parametrize(("n", "m", "expected"), [(60, 2000, 20), (8, 2000, 2), (6, 2000, 1), (60, 12, 4), (5, 99, 0)])
@@ -169,3 +188,26 @@ def test_no_room_means_zero_and_says_so():
     with pytest.warns(FactorLimitWarning, match="leave no room"):
         result = choose(simulated(5, 100, 1, 0), "auto")
     assert (result.n_factors, result.chosen_by, result.answers) == (0, "parallel_analysis", ())
+
+
+def test_other_rules_can_be_named():
+    problem = simulated(40, 500, 2, 0)
+    result = choose_number(problem, "dpa", np.random.default_rng(0), others=["feature_folds", Leek(scale="unit")])
+    assert [a.rule for a in result.answers] == ["dpa", "feature_folds", "leek"]
+    given = choose_number(problem, 3, np.random.default_rng(0), others=("ddpa",))
+    assert [a.rule for a in given.answers] == ["ddpa"]
+    assert (given.n_factors, given.chosen_by) == (3, "user")
+    assert choose_number(problem, 3, np.random.default_rng(0), others=()).answers == ()
+
+
+def test_rules_of_cubic_cost_are_left_out_with_many_samples(monkeypatch):
+    monkeypatch.setattr("latentadj.num_factors.select.CHEAP_SAMPLES", 39)
+    result = choose(simulated(40, 500, 2, 0), "dpa")
+    assert "parallel_analysis_wishart" not in [a.rule for a in result.answers]
+    assert result.not_applied == ()
+
+
+def test_choice_does_not_depend_on_the_other_rules():
+    problem = simulated(20, 300, 1, 0)
+    plain = choose_number(problem, "auto", np.random.default_rng(0), others=())
+    assert np.array_equal(plain.null_shares, choose(problem, "auto").null_shares)
