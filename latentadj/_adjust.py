@@ -53,8 +53,8 @@ def adjust(
         0 gives the plain regression.
     controls : array-like, optional
         Negative-control features: names, positions or a boolean mask.
-    inference : {"auto", "moderated", "moderated_trend", "moderated_trend_auto", "moderated_robust", "ordinary", "pooled"}
-        Or an `Inference`. "auto" is "moderated"; with ``method="auto"`` towards a trend in the features' means where
+    inference : {"auto", "moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
+        "auto" is "moderated"; with ``method="auto"`` towards a trend in the features' means where
         the variances follow one.
     calibration : {None, "none", "mad", "empirical_null", "bacon", "control_variance", "rsvar", "control_ecdf", "evar"}
         Or a `Calibration`. None by default: with right standard errors no calibration is needed.

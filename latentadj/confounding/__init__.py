@@ -2,13 +2,17 @@
 
 from latentadj.confounding.attenuation import corrected_for_attenuation, loading_reliability
 from latentadj.confounding.base import ConfoundingModel
+from latentadj.confounding.least_trimmed import LeastTrimmedSquares
 from latentadj.confounding.negative_control import NegativeControlRegression
 from latentadj.confounding.robust_regression import RobustRegression
+from latentadj.confounding.sparse_effects import SparseEffects
 
 __all__ = [
     "ConfoundingModel",
+    "LeastTrimmedSquares",
     "NegativeControlRegression",
     "RobustRegression",
+    "SparseEffects",
     "corrected_for_attenuation",
     "loading_reliability",
 ]

@@ -6,6 +6,8 @@ confounding then looks like an effect, in every feature with a large loading.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, solve
@@ -86,4 +88,4 @@ def corrected_for_attenuation(link: LinkEstimate, reliability: Array) -> LinkEst
     """
     inverse = solve(reliability, np.eye(len(reliability)), assume_a="sym")
     covariance = np.einsum("ab,ibjc,dc->iajd", inverse, link.covariance, inverse, optimize=True)
-    return LinkEstimate(link.omega @ inverse.T, covariance, link.converged)
+    return replace(link, omega=link.omega @ inverse.T, covariance=covariance)

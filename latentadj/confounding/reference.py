@@ -12,7 +12,17 @@ from latentadj.results.factors import LinkEstimate
 Array = NDArray[np.float64]
 
 
-class UnweightedRobust:
+class _Uncorrected:
+    """What the links below share: no controls, no correction for errors in the loadings."""
+
+    needs_controls = False
+
+    def reliability(self, loadings: Array, sigma2: Array, controls: NDArray[np.bool_] | None) -> Array:
+        """Return the identity: the packages take the loadings as known."""
+        return np.eye(loadings.shape[1])
+
+
+class UnweightedRobust(_Uncorrected):
     """Robust regression whose re-weighting leaves the noise variances out of the weighted least squares.
 
     Parameters
@@ -31,8 +41,6 @@ class UnweightedRobust:
     ``sum rho(r_j / s_j)``. Kept so that numbers can be compared; `RobustRegression` is the corrected form.
     """
 
-    needs_controls = False
-
     def __init__(self, *, n: float, loss: str = "huber", tol: float = 1e-4, max_iter: int = 100) -> None:
         self.n = n
         self.loss = loss
@@ -45,7 +53,7 @@ class UnweightedRobust:
         loadings: Array,
         sigma2: Array,
         unscaled: Array,
-        controls: NDArray[np.bool_] | None = None,
+        controls: NDArray[np.bool_] | None,
     ) -> LinkEstimate:
         """Estimate the link; see `ConfoundingModel.estimate`. Its covariance is left at zero."""
         scale = np.sqrt(sigma2 / self.n)
@@ -67,7 +75,7 @@ class UnweightedRobust:
         return coef
 
 
-class UnweightedTrimmed:
+class UnweightedTrimmed(_Uncorrected):
     """Least trimmed squares of the effects as they are, without weights and without a second step.
 
     Parameters
@@ -82,8 +90,6 @@ class UnweightedTrimmed:
     concentration, so that its objective is at most as large, and its numbers are near, not equal.
     """
 
-    needs_controls = False
-
     def __init__(self, rng: np.random.Generator, *, n_starts: int = 500) -> None:
         self.rng = rng
         self.n_starts = n_starts
@@ -94,14 +100,14 @@ class UnweightedTrimmed:
         loadings: Array,
         sigma2: Array,
         unscaled: Array,
-        controls: NDArray[np.bool_] | None = None,
+        controls: NDArray[np.bool_] | None,
     ) -> LinkEstimate:
         """Estimate the link; see `ConfoundingModel.estimate`. Its covariance is left at zero."""
         omega = [trimmed_regression(c, loadings, n_starts=self.n_starts, rng=self.rng).coef for c in effects.T]
         return _without_error(np.array(omega), effects, loadings)
 
 
-class UnitHuber:
+class UnitHuber(_Uncorrected):
     """Huber regression of standardised effects on standardised loadings whose residual scale is taken as one.
 
     Notes
@@ -110,15 +116,13 @@ class UnitHuber:
     that the tuning constant is not the one it is meant to be. McKennan's package BCconf.
     """
 
-    needs_controls = False
-
     def estimate(
         self,
         effects: Array,
         loadings: Array,
         sigma2: Array,
         unscaled: Array,
-        controls: NDArray[np.bool_] | None = None,
+        controls: NDArray[np.bool_] | None,
     ) -> LinkEstimate:
         """Estimate the link; see `ConfoundingModel.estimate`. Its covariance is left at zero."""
         used = sigma2 > 0

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.confounding.attenuation import loading_reliability
-from latentadj.core.robust import huber_cross_covariance, huber_regression
+from latentadj.core.robust import RobustFit, bisquare_regression, huber_cross_covariance, huber_regression
 from latentadj.results.factors import LinkEstimate
 
 Array = NDArray[np.float64]
@@ -16,6 +16,12 @@ class RobustRegression:
     """Huber regression across features: true effects are the outliers.
 
     Identified when most features have no effect, or when effects do not follow the loadings.
+
+    Parameters
+    ----------
+    loss : {"huber", "bisquare"}, default="huber"
+        Tukey's bisquare leaves large effects out altogether, where Huber's loss bounds their pull. It starts from
+        Huber's fit and keeps its scale.
 
     Notes
     -----
@@ -35,6 +41,9 @@ class RobustRegression:
 
     needs_controls = False
 
+    def __init__(self, *, loss: str = "huber") -> None:
+        self.loss = loss
+
     def estimate(
         self,
         effects: Array,
@@ -47,11 +56,17 @@ class RobustRegression:
         used = sigma2 > 0
         noise = np.sqrt(sigma2[used])
         predictors = loadings[used] / noise[:, None]
-        fits = [huber_regression(column[used] / noise, predictors) for column in effects.T]
+        fits = [self._fit(column[used] / noise, predictors) for column in effects.T]
         k = loadings.shape[1]
         omega = np.array([fit.coef for fit in fits]).reshape(len(fits), k)
         covariance = huber_cross_covariance(fits, predictors)
         return LinkEstimate(omega, covariance, all(fit.converged for fit in fits))
+
+    def _fit(self, response: Array, predictors: Array) -> RobustFit:
+        fit = huber_regression(response, predictors)
+        if self.loss == "huber" or fit.scale == 0.0:
+            return fit
+        return bisquare_regression(response, predictors, fit.coef, fit.scale)
 
     def reliability(self, loadings: Array, sigma2: Array, controls: NDArray[np.bool_] | None = None) -> Array:
         """Reliability of the standardised loadings over all features; see `ConfoundingModel.reliability`."""

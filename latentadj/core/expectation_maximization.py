@@ -58,8 +58,7 @@ class FactorStepKernel:
         Smallest noise variances.
     n_samples, nu : int
         Rows of the data, and dimension of the space that the design leaves.
-    step : MaximisationStep, optional
-        Without it the loadings and variances stay as they are.
+    step : MaximisationStep
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class FactorStepKernel:
         floor: Array,
         n_samples: int,
         nu: int,
-        step: MaximisationStep | None = None,
+        step: MaximisationStep,
     ) -> None:
         self.loadings_t = loadings_t
         self.psi = psi
@@ -78,8 +77,8 @@ class FactorStepKernel:
         self.floor = floor
         self.nu = nu
         self.step = step
-        self._regression = step.regression() if step is not None else np.empty((0, 0))
-        self._directions_t = np.ascontiguousarray(step.directions.T) if step is not None else np.empty((0, 0))
+        self._regression = step.regression()
+        self._directions_t = np.ascontiguousarray(step.directions.T)
         k = len(loadings_t)
         self.sums = np.zeros((n_samples, k))
         self.information = np.zeros((k, k))
@@ -96,26 +95,26 @@ class FactorStepKernel:
 
     def update(self, block: Array, columns: slice) -> None:
         """Update the features of one block and add their part of the sums."""
-        if self.step is not None:
-            self._maximise(self.step, block, columns)
-        psi, tss = self.psi[columns], self.tss[columns]
+        loadings, psi = self._maximised(block, columns)
         used = psi > 0
-        loadings = self.loadings_t[:, columns]
-        precision = loadings * np.divide(1.0, psi, out=np.zeros_like(psi), where=used)
+        weights = np.divide(1.0, psi, out=np.zeros_like(psi), where=used)
+        precision = loadings * weights
         self.sums += block @ precision.T
         self.information += loadings @ precision.T
-        self.constants += np.log(psi[used]).sum(), (tss[used] / psi[used]).sum()
+        self.constants -= np.log(weights, out=np.zeros_like(psi), where=used).sum(), -(self.tss[columns] @ weights)
+        self.loadings_t[:, columns], self.psi[columns] = loadings, psi
 
-    def _maximise(self, step: MaximisationStep, block: Array, columns: slice) -> None:
-        cross = self._directions_t @ block
+    def _maximised(self, block: Array, columns: slice) -> tuple[Array, Array]:
+        """Loadings ``(k, width)`` and noise variances ``(width,)`` of the features of one block."""
+        step, cross = self.step, self._directions_t @ block
         updated = self._regression @ cross
         if step.lagged:
             old = self.loadings_t[:, columns]
             left = self.tss[columns] + np.einsum("kb,kb->b", step.moment @ old - 2.0 * cross, old)
         else:
             left = self.tss[columns] - np.einsum("kb,kb->b", cross, updated)
-        self.psi[columns] = np.maximum(left / self.nu, self.floor[columns])
-        self.loadings_t[:, columns] = step.expansion.T @ updated
+        psi = np.maximum(left / self.nu, self.floor[columns])
+        return step.expansion.T @ updated, psi
 
     def merge(self, other: Self) -> None:
         """Add another run's sums."""
@@ -187,7 +186,7 @@ class Expectation:
 
 def maximum_likelihood(
     Y: FeatureMatrix,
-    start: FactorModel,
+    start: Array,
     *,
     complement: Array | None = None,
     tss: Array | None = None,
@@ -200,8 +199,8 @@ def maximum_likelihood(
     Parameters
     ----------
     Y : FeatureMatrix of shape (n_samples, n_features)
-    start : FactorModel
-        Principal components with loadings for unit-variance scores (``Z' Z = nu I``).
+    start : ndarray of shape (nu, k)
+        Scores of unit variance (``Z' Z = nu I``), leading principal components for instance.
     complement : ndarray of shape (n_samples, nu), optional
         Orthonormal basis of the space that a design leaves, whose coordinates are the exchangeable samples;
         without it the rows of Y are those samples themselves.
@@ -232,16 +231,14 @@ def maximum_likelihood(
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> rng = np.random.default_rng(0)
     >>> Y = np.outer(rng.normal(size=50), rng.normal(size=200)) + rng.normal(size=(50, 200))
-    >>> u, s, vt = np.linalg.svd(Y, full_matrices=False)
-    >>> A = vt[:1].T * s[:1] / 50**0.5
-    >>> start = FactorModel(u[:, :1] * 50**0.5, A, (Y**2).mean(axis=0) - A[:, 0] ** 2, True, 1)
+    >>> start = np.linalg.svd(Y, full_matrices=False)[0][:, :1] * 50**0.5
     >>> maximum_likelihood(ArrayMatrix(Y), start, tol=1e-12).converged
     True
     """
-    if start.loadings.shape[1] == 0:
-        return start
-    state = _State(Y, start, complement, tss)
-    now, likelihood, n_iter = state.round(None), -np.inf, 0
+    state = _State(Y, start.shape[1], complement, tss)
+    if start.shape[1] == 0:
+        return FactorModel(start, state.loadings_t.T, state.tss / state.nu, True, 0)
+    now, likelihood, n_iter = state.round(state.step_from(start)), -np.inf, 0
     while n_iter < max_iter and now.likelihood - likelihood >= tol * abs(likelihood):
         n_iter += 1
         likelihood = now.likelihood
@@ -253,17 +250,17 @@ def maximum_likelihood(
 class _State:
     """Loadings and variances that the rounds overwrite, and how a round is made."""
 
-    def __init__(self, Y: FeatureMatrix, start: FactorModel, complement: Array | None, tss: Array | None) -> None:
+    def __init__(self, Y: FeatureMatrix, k: int, complement: Array | None, tss: Array | None) -> None:
         self.Y = Y
         self.complement = complement
         self.nu = Y.shape[0] if complement is None else complement.shape[1]
         self.tss = _sums_of_squares(Y, complement) if tss is None else tss
         self.floor = VARIANCE_FLOOR * self.tss / self.nu
-        self.loadings_t = np.ascontiguousarray(start.loadings.T)
-        self.psi = np.where((self.tss > 0) & ~(start.psi > 0), self.floor, start.psi)
+        self.loadings_t = np.zeros((k, Y.shape[1]))
+        self.psi = np.zeros(Y.shape[1])
 
-    def round(self, step: MaximisationStep | None) -> Expectation:
-        """Make one pass: the M-step, if one is given, and the E-step after it."""
+    def round(self, step: MaximisationStep) -> Expectation:
+        """Make one pass: the M-step and the E-step after it."""
         n_samples = self.Y.shape[0]
         kernel = FactorStepKernel(self.loadings_t, self.psi, self.tss, self.floor, n_samples, self.nu, step)
         ((sums, information, (log_psi, quadratic)),) = run_pass(self.Y, kernel)
@@ -273,6 +270,12 @@ class _State:
         half = np.linalg.solve(lower, sums.T)
         log_det = 2.0 * float(np.sum(np.log(np.diag(lower)))) + log_psi
         return Expectation(sums, information, -0.5 * (self.nu * log_det + quadratic - float(np.sum(half**2))))
+
+    def step_from(self, scores: Array) -> MaximisationStep:
+        """Return the M-step for known scores ``(nu, k)``: least squares."""
+        k = scores.shape[1]
+        directions = scores if self.complement is None else self.complement @ scores
+        return MaximisationStep(directions, scores.T @ scores, np.eye(k), False)
 
     def step_after(self, found: Expectation, *, lagged: bool) -> MaximisationStep:
         """Return the M-step that follows an E-step."""

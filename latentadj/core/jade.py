@@ -12,8 +12,8 @@ from latentadj.core.kernels import GramKernel, ProjectionKernel, ScoreKernel
 from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix
 from latentadj.core.passes import run_pass
 
-#: Rotations by less than this angle count as none. Angles shrink quadratically, so the answer is exact by then.
-ANGLE = 1e-9
+#: Sweeps end after one whose largest angle is below this: angles shrink quadratically, so the answer is exact by then.
+ANGLE = 1e-7
 #: A direction whose variance is below this share of the largest is round-off.
 RELATIVE_VARIANCE = 1e-12
 
@@ -178,8 +178,7 @@ def joint_diagonalizer(matrices: Array, *, max_sweeps: int = 200) -> tuple[Array
             for q in range(p + 1, k):
                 angle = _jacobi_angle(work, p, q)
                 largest = max(largest, abs(angle))
-                if abs(angle) > ANGLE:
-                    _rotate(work, rotation, p, q, angle)
+                _rotate(work, rotation, p, q, angle)
         if largest <= ANGLE:
             return rotation, True
     return rotation, False

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import lstsq, solve
+from scipy.linalg import eigh, lstsq, solve
 
 from latentadj.core.kernels import GramKernel, ProjectionKernel, ScoreKernel
 from latentadj.core.matrix import AdjustedMatrix, Array, FeatureMatrix, FeatureSubset, RotatedMatrix
 from latentadj.core.passes import run_pass
-from latentadj.core.regression import DesignBasis, design_basis
+from latentadj.core.regression import DesignBasis, design_basis, design_pass
 from latentadj.core.spectrum import residual_spectrum
 
 #: Eigenvalues below this share of the largest are round-off.
 RANK_TOLERANCE = 1e-12
+#: Share of a moment of the controls' loadings that is never taken for noise.
+MIN_RELIABILITY = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,13 @@ class ReplicateFactors:
     scores : ndarray of shape (n_samples, k)
     loadings : ndarray of shape (n_features, k)
         Coordinates of the replicate differences along their leading directions.
+    directions : ndarray of shape (n_samples, k)
+        Contrasts of the samples with ``loadings = Y' directions``.
     """
 
     scores: Array
     loadings: Array
+    directions: Array
 
     def adjusted(self, Y: FeatureMatrix) -> AdjustedMatrix:
         """Return ``Y - scores loadings'`` as a lazy view."""
@@ -133,7 +138,7 @@ def ruv_three(
     if augmentation is not None:
         directions = augmentation.T @ directions
     (loadings,) = run_pass(Y, ProjectionKernel(directions, Y.shape[1]))
-    return ReplicateFactors(control_scores(Y, loadings, controls, weights, mean), loadings)
+    return ReplicateFactors(control_scores(Y, loadings, controls, weights, mean), loadings, directions)
 
 
 def control_scores(
@@ -165,6 +170,77 @@ def control_scores(
     coefficients = lstsq(chosen.T @ (chosen * square[:, None]), (chosen * square[:, None]).T)[0].T
     offset = None if mean is None else mean[index]
     out: Array = run_pass(FeatureSubset(Y, index), ScoreKernel(Y.shape[0], coefficients, offset=offset))[0]
+    return out
+
+
+def within_variance(Y: FeatureMatrix, labels: ArrayLike, removed: Array | None = None) -> Array:
+    """Noise variances within groups of samples.
+
+    Parameters
+    ----------
+    Y : FeatureMatrix of shape (n_samples, n_features)
+    labels : array-like of shape (n_samples,)
+    removed : ndarray of shape (n_features, k), optional
+        Coordinates along orthonormal directions within groups that are factors and no noise.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        Zeros without degrees of freedom.
+    """
+    basis = replicate_basis(labels)
+    factors = np.zeros((Y.shape[1], 0)) if removed is None else removed
+    df = basis.n_samples - basis.rank - factors.shape[1]
+    if df < 1:
+        return np.zeros(Y.shape[1])
+    left = design_pass(Y, basis).rss - np.einsum("mk,mk->m", factors, factors)
+    out: Array = np.maximum(left, 0.0) / df
+    return out
+
+
+def corrected_scores(
+    Y: FeatureMatrix,
+    found: ReplicateFactors,
+    controls: NDArray[np.bool_],
+    noise: Array,
+    weights: Array,
+    mean: Array,
+) -> Array:
+    """Scores without the part that noise shared with the loadings adds to them.
+
+    Parameters
+    ----------
+    Y : FeatureMatrix of shape (n_samples, n_features)
+    found : ReplicateFactors
+    controls : ndarray of bool, shape (n_features,)
+    noise : ndarray of shape (n_features,)
+        Noise variance of one sample.
+    weights, mean : ndarray of shape (n_features,)
+        As in `ruv_three`.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, k)
+
+    Notes
+    -----
+    Loadings ``a = Y' V`` hold the noise of the samples that V contrasts. The regression of a sample's controls on
+    them therefore overstates the contrasts V themselves, by ``N V`` with N the controls' weighted sum of noise
+    variances, and with weak factors the scores follow the differences between replicates more than the factors
+    elsewhere. Its moments are freed of that: ``(Y_c a_c - N V)(a_c' a_c - N V'V)^-1`` (errors in variables, Fuller
+    1987, section 2.2). No direction's moment is cut to less than a twentieth.
+    """
+    index = np.flatnonzero(controls)
+    square = weights[index] ** 2
+    inverse = np.linalg.inv(np.linalg.cholesky(found.directions.T @ found.directions))
+    loadings, directions = found.loadings[index] @ inverse.T, found.directions @ inverse.T
+    values, vectors = eigh(loadings.T @ (loadings * square[:, None]))
+    excess = np.minimum(float(square @ noise[index]), (1.0 - MIN_RELIABILITY) * values)
+    coefficients = (loadings @ vectors) * square[:, None]
+    kernel = ScoreKernel(Y.shape[0], coefficients, offset=mean[index])
+    (moments,) = run_pass(FeatureSubset(Y, index), kernel)
+    rotated = (moments - directions @ vectors * excess) / (values - excess)
+    out: Array = rotated @ vectors.T @ inverse
     return out
 
 

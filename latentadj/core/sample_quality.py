@@ -32,6 +32,8 @@ class SampleVariances:
     ----------
     variance : ndarray of shape (n_samples,)
         Geometric mean 1.
+    n_independent : float
+        Independent features that stand behind them; see `independent_features`.
     n_factors : int
         Factors that were set aside.
     converged : bool
@@ -39,9 +41,22 @@ class SampleVariances:
     """
 
     variance: Array
+    n_independent: float
     n_factors: int
     converged: bool
     n_iter: int
+
+    def shrunken(self) -> Array:
+        """Return the variances with the share of their spread that is sampling error taken away.
+
+        A log variance has the sampling variance ``2 / n_independent``, so that features that move together do not
+        pass for many.
+        """
+        logs = np.log(self.variance)
+        observed = float(logs @ logs) / len(logs)
+        share = max(1.0 - 2.0 / self.n_independent / observed, 0.0) if observed > 0 else 0.0
+        out: Array = np.exp(share * logs)
+        return out
 
 
 def sample_variances(
@@ -82,9 +97,7 @@ def sample_variances(
     linear in d, and solved for d (Rao 1970, minimum norm quadratic estimation), with `prior_features` features' worth
     of equal variances added. A sample that the factors fit alone has ``P_ii = 0`` and is left to the prior; without
     one its weight would run away. The first round knows no factors, so that a noisy sample is scaled down before it
-    can pass for one; the number is counted anew in every round. At the end the log variances are shrunken towards 0 by
-    the share of their spread that is sampling error, ``2 / m_eff``; m_eff is the number of independent features that
-    the spread of the remaining eigenvalues speaks for, so that features that move together do not pass for many.
+    can pass for one; the number is counted anew in every round.
 
     Examples
     --------
@@ -107,8 +120,8 @@ def sample_variances(
         updated = _centred(variance * _variance_ratios(scaled, projection, prior_features / n_features, 1.0 / variance))
         change = float(np.abs(np.log(updated / variance)).max())
         variance, rounds = updated, rounds + 1
-    shrunken = _shrunken(variance, independent_features(*_in_equal_variance(gram, design, variance), k))
-    return SampleVariances(shrunken, k, change < tol, rounds)
+    n_independent = independent_features(*_in_equal_variance(gram, design, variance), k)
+    return SampleVariances(variance, n_independent, k, change < tol, rounds)
 
 
 def independent_features(gram: Array, projection: Array, k: int) -> float:
@@ -136,14 +149,6 @@ def independent_features(gram: Array, projection: Array, k: int) -> float:
 
 def _centred(variance: Array) -> Array:
     out: Array = variance / np.exp(np.log(variance).mean())
-    return out
-
-
-def _shrunken(variance: Array, n_independent: float) -> Array:
-    logs = np.log(variance)
-    observed = float(logs @ logs) / len(logs)
-    share = max(1.0 - 2.0 / n_independent / observed, 0.0) if observed > 0 else 0.0
-    out: Array = np.exp(share * logs)
     return out
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from latentadj.diagnostics.check import CheckResult
 from latentadj.diagnostics.control_checks import control_checks, held_out_control_checks
 from latentadj.diagnostics.effect_checks import orthogonality_checks, sparsity_checks
 from latentadj.diagnostics.replicate_checks import replicate_checks
+from latentadj.num_factors import ParallelAnalysis
+from latentadj.num_factors.select import factor_limit
+from latentadj.problem import AdjustmentProblem
 from latentadj.results import AdjustmentResult
 
 LEDGER_COLUMNS = ("check", "verdict", "level", "cause", "next_step", "numbers")
@@ -46,8 +50,8 @@ def assumption_ledger(
         their adjusted effects agree (Cochran's Q) and whether they are null. For "sparsity": the share of features
         with an effect, and whether effects follow the loadings. For "orthogonality": whether effects, and the bulk
         of the features, follow the loadings. For "replicates": whether they share what is tested and come closer.
-        Controls that the method does not rely on: whether they agree and are null. Without factors: whether rules
-        see any.
+        Controls that the method does not rely on: whether they agree and are null. Without factors: whether
+        parallel analysis sees any.
 
     Raises
     ------
@@ -133,17 +137,28 @@ def _stated(result: AdjustmentResult, kind: str) -> CheckResult:
 
 
 def _no_factors(result: AdjustmentResult) -> CheckResult:
-    name = "hidden factors"
-    answers = {answer.rule: float(answer.n_factors) for answer in result.num_factors.answers}
-    seen = sum(number > 0 for number in answers.values())
-    if not answers:
-        cause = "No rule was asked whether there are hidden factors."
-        return CheckResult(name, "none seen", "note", cause, 'Run with n_factors="auto" to ask one.', answers)
-    if 2 * seen > len(answers):
-        cause = f"{seen} of {len(answers)} rules see hidden factors in the residuals, and none is in the model."
-        return CheckResult(name, "seen", "warning", cause, "Use a method that adjusts for them.", answers)
-    cause = f"{seen} of {len(answers)} rules see hidden factors in the residuals."
-    return CheckResult(name, "none seen", "ok", cause, "Nothing to do.", answers)
+    name, number = "hidden factors", _seen_by_the_rule(result)
+    if number is None:
+        cause = "The data are not at hand (a saved result does not hold them), so no rule can look for factors."
+        return CheckResult(name, "unknown", "note", cause, "Run the analysis again to check.")
+    numbers = {"n_factors": float(number)}
+    if number:
+        cause = f"Parallel analysis sees {number} hidden factor(s) in the residuals, and none is in the model."
+        return CheckResult(name, "seen", "warning", cause, "Use a method that adjusts for them.", numbers)
+    cause = "Parallel analysis sees no hidden factor in the residuals."
+    return CheckResult(name, "none seen", "ok", cause, "Nothing to do.", numbers)
+
+
+def _seen_by_the_rule(result: AdjustmentResult) -> int | None:
+    """Answer of the default rule: the one it gave, or one pass over the data; None without them."""
+    rule = ParallelAnalysis()
+    known = [answer.n_factors for answer in result.num_factors.answers if answer.rule == rule.name]
+    if known:
+        return known[0]
+    if result.matrix is None:
+        return None
+    problem = AdjustmentProblem(result.matrix, result.design)
+    return rule.select(problem, factor_limit(problem), np.random.default_rng(0)).n_factors
 
 
 def _numbers(check: CheckResult) -> str:

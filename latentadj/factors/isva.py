@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.associated_features import correlations, fisher_pvalues, strongest_features
+from latentadj.core.factor_analysis import principal_components
 from latentadj.core.matrix import Array, FeatureMatrix, FeatureSubset
 from latentadj.exceptions import MethodError
 from latentadj.factors.base import LatentFactorEstimator
@@ -16,7 +17,9 @@ from latentadj.factors.confounder_screen import independent_columns, screened
 from latentadj.factors.independent_components import METHODS as ICA_METHODS
 from latentadj.factors.independent_components import mixing_columns
 from latentadj.factors.info import MethodInfo
+from latentadj.factors.linked import residual_squares
 from latentadj.factors.random_matrix_number import random_matrix_number
+from latentadj.factors.rotation import moderated_noise
 from latentadj.num_factors import NumFactorsRule
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
@@ -42,7 +45,7 @@ class ISVA(LatentFactorEstimator):
         "isva" gives the numbers of the R package. Features then count by their variance, so that a few noisy ones
         lead; their means stay in when components are taken from the data, so that with unequal means the leading
         component is the constant; and ``n_factors="auto"`` is the random-matrix dimension of the residuals. By
-        default features have unit residual variance and mean 0.
+        default features have mean 0 and unit noise variance.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
@@ -101,7 +104,7 @@ class ISVA(LatentFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         self._check_options()
         decompose = partial(mixing_columns, k=n_factors, method=self.ica, rng=rng)
-        weights = None if self.compat else problem.unit_weights
+        weights = None if self.compat else _inverse_noise(problem, n_factors)
         varying = np.flatnonzero(~problem.constant)
         directions, converged = decompose(*_part(problem.matrix, weights, varying, problem.basis.q))
         chosen = self._followers(problem, directions)
@@ -138,6 +141,14 @@ class ISVA(LatentFactorEstimator):
                 f"ISVA needs a level between 0 and 1 and min_features >= 2; got level={self.level!r}, "
                 f"min_features={self.min_features!r}."
             )
+
+
+def _inverse_noise(problem: AdjustmentProblem, k: int) -> Array:
+    """One over each feature's noise standard deviation beside k components, 0 where there is no variation."""
+    divisor = max(problem.df_resid - k, 1)
+    model = principal_components(problem.matrix, problem.unit_spectrum, residual_squares(problem), k, divisor=divisor)
+    noise = np.sqrt(moderated_noise(problem, model))
+    return np.divide(1.0, noise, out=np.zeros_like(noise), where=noise > 0)
 
 
 def _part(

@@ -15,20 +15,20 @@ from latentadj.problem import AdjustmentProblem
 TOLERANCE = 1e-12
 
 
-def unit_scores(problem: AdjustmentProblem, model: FactorModel, complement: Array) -> FactorModel:
-    """Return orthonormal residual components as unit-variance scores in the complement's coordinates."""
+def unit_scores(directions: Array, complement: Array) -> Array:
+    """Return orthonormal residual directions ``(n_samples, k)`` as scores of unit variance in the complement."""
     root = np.sqrt(complement.shape[1])
-    return FactorModel(complement.T @ model.directions * root, model.loadings / root, model.psi, True, model.n_iter)
+    return np.asarray(complement.T @ directions * root)
 
 
-def random_score_directions(problem: AdjustmentProblem, start: FactorModel) -> FactorModel:
+def random_score_directions(problem: AdjustmentProblem, start: Array) -> FactorModel:
     """Maximum-likelihood factors as orthonormal directions with their least-squares loadings.
 
     Parameters
     ----------
     problem : AdjustmentProblem
-    start : FactorModel
-        Principal components of the residuals.
+    start : ndarray of shape (n_samples, k)
+        Orthonormal principal directions of the residuals.
 
     Returns
     -------
@@ -37,9 +37,8 @@ def random_score_directions(problem: AdjustmentProblem, start: FactorModel) -> F
     """
     complement = problem.basis.complement()
     rss = residual_squares(problem)
-    fitted = maximum_likelihood(
-        problem.matrix, unit_scores(problem, start, complement), complement=complement, tss=rss, tol=TOLERANCE
-    )
+    scores = unit_scores(start, complement)
+    fitted = maximum_likelihood(problem.matrix, scores, complement=complement, tss=rss, tol=TOLERANCE)
     directions = complement @ qr(fitted.directions, mode="economic")[0]
     return with_least_squares_loadings(problem, directions, fitted)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array, RotatedMatrix
-from latentadj.core.replicates import factor_room, membership, ruv_three
+from latentadj.core.replicates import corrected_scores, factor_room, membership, ruv_three, within_variance
 from latentadj.design import Design
 from latentadj.exceptions import ControlsError, FactorLimitWarning, MethodError
 from latentadj.factors.base import LatentFactorEstimator
@@ -30,10 +31,13 @@ class ReplicateSets:
     labels : ndarray of int, shape (n_samples + n_pseudo,)
     pseudo : ndarray of shape (n_pseudo, n_samples) or None
         Averages that serve as further samples.
+    cells : ndarray of int, shape (n_samples,) or None
+        Samples whose averages are pseudo-samples; what differs between them is noise.
     """
 
     labels: NDArray[np.intp]
     pseudo: Array | None = None
+    cells: NDArray[np.intp] | None = None
 
 
 def codes_of(values: NDArray[Any]) -> NDArray[np.intp]:
@@ -75,19 +79,22 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
 
     def _choose_number(self, problem: AdjustmentProblem, rng: np.random.Generator) -> NumFactorsResult:
         sets = self._sets(problem)
-        room = factor_room(sets.labels, int(self._controls(problem).sum()))
-        number = choose_number(self._between_replicates(problem, sets), self.n_factors, rng)
-        if number.n_factors <= room:
-            return number
+        n_controls = int(self._controls(problem).sum())
+        room = factor_room(sets.labels, n_controls)
+        given = isinstance(self.n_factors, Integral) and not isinstance(self.n_factors, bool) and self.n_factors >= 0
+        if given and int(self.n_factors) <= room:
+            return NumFactorsResult(int(self.n_factors), "user", room)
         message = (
-            f"{number.n_factors} factors are too many: replicates and controls carry at most {room} (samples beyond the "
-            "first of each set of replicates, and no more than controls). "
+            f"replicates and controls carry at most {room} factors (samples beyond the first of each set of "
+            f"replicates, and no more than the {n_controls} controls that vary)"
         )
-        if number.chosen_by == "user":
-            error = ControlsError if room == self._controls(problem).sum() else MethodError
-            raise error(message + "Use fewer factors, or more replicates and controls.")
-        warnings.warn(message + f"Using {room} factors.", FactorLimitWarning, stacklevel=4)
-        return replace(number, n_factors=room)
+        if given:
+            error = ControlsError if room == n_controls else MethodError
+            raise error(f"n_factors={self.n_factors}: {message}. Use fewer factors, or more replicates and controls.")
+        number = choose_number(self._between_replicates(problem, sets), self.n_factors, rng)
+        if number.n_factors > room:
+            warnings.warn(f"Using {room} factors: {message}.", FactorLimitWarning, stacklevel=4)
+        return replace(number, n_factors=min(number.n_factors, room))
 
     def _between_replicates(self, problem: AdjustmentProblem, sets: ReplicateSets) -> AdjustmentProblem:
         """Return the problem whose residuals are the differences between replicates."""
@@ -99,15 +106,22 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         sets, plain = self._sets(problem), problem if problem.raw is None else problem.raw
+        controls = self._controls(problem)
         mean, weights = (None, None) if self._literal else (plain.sums.mean, plain.unit_weights)
         found = ruv_three(
-            plain.matrix,
-            sets.labels,
-            self._controls(problem),
-            n_factors,
-            pseudo=sets.pseudo,
-            weights=weights,
-            mean=mean,
+            plain.matrix, sets.labels, controls, n_factors, pseudo=sets.pseudo, weights=weights, mean=mean
         )
-        scores = found.scores if problem.whitening is None else problem.whitening.apply(found.scores)
+        scores = found.scores
+        if mean is not None and weights is not None and scores.shape[1]:
+            noise = _noise(plain, sets, found.loadings)
+            scores = corrected_scores(plain.matrix, found, controls, noise, weights, mean)
+        if problem.whitening is not None:
+            scores = problem.whitening.apply(scores)
         return FactorEstimate(scores, loadings=found.loadings)
+
+
+def _noise(problem: AdjustmentProblem, sets: ReplicateSets, loadings: Array) -> Array:
+    """Noise variances ``(n_features,)`` between replicates, or within the cells of pseudo-samples."""
+    if sets.cells is not None:
+        return within_variance(problem.matrix, sets.cells)
+    return within_variance(problem.matrix, sets.labels, loadings)

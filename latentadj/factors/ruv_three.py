@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latentadj.core.pseudo_replicates import PseudoSamples, extreme_groups, pseudo_samples
+from latentadj.core.matrix import Array
 from latentadj.exceptions import MethodError
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.replicated import ReplicateFactorEstimator, ReplicateSets, codes_of, single_codes
@@ -38,7 +39,7 @@ class RUV3(ReplicateFactorEstimator):
     min_samples : int, default=3
         Samples that a pseudo-sample averages at least.
     compat : {None, "ruv"}, default=None
-        "ruv" gives the R package's W: features neither scaled nor centred.
+        "ruv" gives the R package's W: features neither scaled nor centred, scores as they come out.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
@@ -53,7 +54,8 @@ class RUV3(ReplicateFactorEstimator):
     -----
     Molania, Gagnon-Bartsch, Dobrovic and Speed (2019). The factors join the design, so that tests pay for them with
     degrees of freedom; a matrix that was adjusted first and tested afterwards does not. By default features are
-    scaled to unit residual variance and centred, so that no few noisy features lead. Pseudo-replicates: Molania et
+    scaled to unit residual variance and centred, so that no few noisy features lead, and scores are freed of the noise that
+    they share with the loadings (`latentadj.core.replicates.corrected_scores`). Pseudo-replicates: Molania et
     al. (2023), Nature Biotechnology 41:82; pseudo-samples enter the search for differences only.
 
     Examples
@@ -132,7 +134,14 @@ class RUV3(ReplicateFactorEstimator):
         for source in made:
             parts.append(first + source.biology)
             first += source.biology.max() + 1
-        return ReplicateSets(np.concatenate([labels, *parts]), np.vstack([source.averaging for source in made]))
+        averages = np.vstack([source.averaging for source in made])
+        return ReplicateSets(np.concatenate([labels, *parts]), averages, _cells(averages))
+
+
+def _cells(averages: Array) -> NDArray[np.intp]:
+    """Label samples by the pseudo-samples that they are part of; the others stand alone."""
+    cells = np.asarray(np.unique(averages > 0, axis=1, return_inverse=True)[1]).ravel()
+    return single_codes(np.where((averages > 0).any(axis=0), cells, -1))
 
 
 def _with_own_labels(problem: AdjustmentProblem) -> AdjustmentProblem:

@@ -32,7 +32,7 @@ class RUVs(OnLogCounts, ReplicateFactorEstimator):
     constant : float or None, default=None
         Added to every count: 0.5 for "log_cpm" and 1 for "log1p" unless given.
     compat : {None, "RUVSeq"}, default=None
-        "RUVSeq" neither scales nor centres the genes; with ``scale="log1p"`` it gives the R package's numbers.
+        "RUVSeq" neither scales nor centres the genes and corrects nothing; with ``scale="log1p"`` it gives the R package's numbers.
     model : PrimaryModel or None, default=None
     random_state : default=0
 

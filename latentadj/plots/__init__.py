@@ -1,7 +1,8 @@
 """Pictures of a result. Every function takes a result and, optionally, axes to draw in, and returns the axes.
 
 The table behind each picture comes from `latentadj.diagnostics`: `pvalue_counts`, `scree_table`,
-`factor_association`, `component_table` and `AdjustmentResult.k_path`. Matplotlib is needed: ``pip install "latentadj[plot]"``.
+`factor_association`, `component_table` and `AdjustmentResult.k_path`. Matplotlib is needed:
+``pip install "latentadj[plot]"``.
 """
 
 from latentadj.plots.components import pca

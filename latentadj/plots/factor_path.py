@@ -71,7 +71,8 @@ def factor_path(
         ax.set_xlabel("number of factors")
         ax.xaxis.set_major_locator(require_matplotlib("matplotlib.ticker").MaxNLocator(integer=True))
         tidy_frame(ax)
-    axes[0].set_title(f"{chosen}: path over the number of factors (dotted: {path.used} in use)", fontsize=10, loc="left")
+    title = f"{chosen}: path over the number of factors (dotted: {path.used} in use)"
+    axes[0].set_title(title, fontsize=10, loc="left")
     return axes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -18,6 +19,10 @@ from latentadj.num_factors.parallel import leading_shares, upper_bound
 from latentadj.num_factors.select import factor_limit
 from latentadj.problem import AdjustmentProblem
 
+#: Logarithm of a relative variance from which on samples are taken to differ.
+MATTERS = 0.2
+#: Rounds of scaling the features anew end when no log variance changes by more, or after this many.
+SETTLED, MOST_ROUNDS = 0.02, 3
 #: A sample whose noise variance is this many times the typical one is worth a word to the user.
 NOTEWORTHY = 4.0
 
@@ -39,6 +44,10 @@ class SampleQuality(BaseEstimator):  # type: ignore[misc]
     BMC Bioinformatics 7:261), with two differences: they are estimated beside the hidden factors, whose part in a
     sample's residuals is no noise, and by a moment equation that is solved for all samples at once; see
     `latentadj.core.sample_quality`. The cost beyond the residual spectrum does not depend on the number of features.
+
+    Features are scaled to unit residual variance, and a noisy sample has more than its share in that variance, so that
+    its noise is underestimated (by 6 % in a group of 12 in 60 with four times the variance). Samples that differ are
+    therefore weighed, features scaled by the weighed residuals, and what is left is estimated again.
 
     The weights are common to all features: a group in which only some features are noisier is not made right by them.
 
@@ -69,9 +78,23 @@ class SampleQuality(BaseEstimator):  # type: ignore[misc]
             For samples with more than four times the typical noise variance.
         """
         found = self.variances(problem, rng)
-        _say_unequal(found.variance, sample_ids)
-        weights = 1.0 / found.variance
+        if np.abs(np.log(found.shrunken())).max() > MATTERS:
+            found = self._with_features_rescaled(problem, found, rng)
+        variance = found.shrunken()
+        _say_unequal(variance, sample_ids)
+        weights = 1.0 / variance
         return Whitening.from_weights(weights / weights.mean())
+
+    def _with_features_rescaled(
+        self, problem: AdjustmentProblem, found: SampleVariances, rng: np.random.Generator
+    ) -> SampleVariances:
+        for _ in range(MOST_ROUNDS):
+            weighed = problem.whitened(Whitening.from_weights(1.0 / found.variance))
+            again = self.variances(weighed, rng)
+            found = replace(again, variance=found.variance * again.variance)
+            if np.abs(np.log(again.variance)).max() < SETTLED:
+                break
+        return found
 
     def variances(self, problem: AdjustmentProblem, rng: np.random.Generator) -> SampleVariances:
         """Return the samples' relative noise variances.
@@ -84,11 +107,11 @@ class SampleQuality(BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         SampleVariances
-            All 1 when too few degrees of freedom are left to tell samples apart.
+            Before shrinkage; all 1 when too few degrees of freedom are left to tell samples apart.
         """
         used, df = int(np.count_nonzero(problem.unit_weights)), problem.df_resid
         if df < 3 or used < df:
-            return SampleVariances(np.ones(problem.n_samples), 0, True, 0)
+            return SampleVariances(np.ones(problem.n_samples), np.inf, 0, True, 0)
         spectrum = problem.unit_spectrum
         gram = (spectrum.vectors * spectrum.eigenvalues) @ spectrum.vectors.T / used
         bound = self._noise_bound(used, problem.n_samples, df, rng)

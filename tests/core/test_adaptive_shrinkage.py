@@ -1,5 +1,7 @@
 """Adaptive shrinkage: numerical integration, ashr's answers, invariances, and calibration on simulated truth."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -60,7 +62,7 @@ class TestAgainstIntegration:
 
         def integral(lo, hi, power=0):
             edges = sorted({lo, hi, *[p for p in (-7.0, -2.0, -0.5, 0.0, 0.5, 2.0, 7.0) if lo < p < hi]})
-            parts = [integrate.quad(joint, a, b, args=(power,), epsabs=1e-13) for a, b in zip(edges, edges[1:])]
+            parts = [integrate.quad(joint, a, b, args=(power,), epsabs=1e-13) for a, b in pairwise(edges)]
             return sum(value for value, _ in parts)
 
         reach = 45.0 if family == "normal" else 7.0

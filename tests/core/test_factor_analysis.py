@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 
 from latentadj.core.alignment import canonical_correlations
 from latentadj.core.expectation_maximization import maximum_likelihood
-from latentadj.core.factor_analysis import FactorModel, principal_components, weighted_components
+from latentadj.core.factor_analysis import principal_components, weighted_components
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.regression import design_basis, design_pass
 from latentadj.core.spectrum import residual_spectrum
@@ -73,11 +73,10 @@ def test_maximum_likelihood_reaches_a_stationary_point():
     Y = rng.normal(size=(n, 1)) @ rng.normal(size=(1, m)) * 2 + rng.normal(size=(n, m))
     matrix, none = ArrayMatrix(Y), design_basis(np.empty((n, 0)))
     start, _ = _start(matrix, none, 1, n)
-    start = FactorModel(start.directions * np.sqrt(n), start.loadings / np.sqrt(n), start.psi, True, 1)
-    fitted = maximum_likelihood(matrix, start, tol=1e-14)
+    fitted = maximum_likelihood(matrix, start.directions * np.sqrt(n), tol=1e-14)
     best = _likelihood(Y, fitted.loadings, fitted.psi)
     assert fitted.converged
-    assert best > _likelihood(Y, start.loadings, start.psi)
+    assert best > _likelihood(Y, start.loadings / np.sqrt(n), start.psi)
     step = 1e-4
     for j in range(m):
         for sign in (-step, step):
@@ -95,5 +94,4 @@ def test_parameter_expansion_needs_few_rounds(study):
     centred = ArrayMatrix(Y.values - Y.values.mean(axis=0))
     none = design_basis(np.empty((40, 0)))
     start, _ = _start(centred, none, 2, 40)
-    start = FactorModel(start.directions * np.sqrt(40), start.loadings / np.sqrt(40), start.psi, True, 1)
-    assert maximum_likelihood(centred, start, tol=1e-12).n_iter < 60
+    assert maximum_likelihood(centred, start.directions * np.sqrt(40), tol=1e-12).n_iter < 60

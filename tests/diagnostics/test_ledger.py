@@ -74,10 +74,12 @@ def test_good_controls_pass(n_controls: int) -> None:
 
 
 def test_controls_that_respond_are_seen() -> None:
+    """A fifth of them scatter too much; with half of them, too many are significant as well."""
     found = counted(BASE, "ruv4", controls_respond(0.2))
     assert found["controls agree: x"]["warning"] >= 0.9 * N_STUDIES
-    assert found["controls are null: x"]["ok"] <= 0.1 * N_STUDIES
-    assert found["number of controls"]["ok"] == N_STUDIES
+    found = counted(BASE, "ruv4", controls_respond(0.5))
+    assert found["controls agree: x"]["warning"] == N_STUDIES
+    assert found["controls are null: x"]["warning"] >= 0.9 * N_STUDIES
 
 
 def test_controls_that_miss_a_factor_are_seen() -> None:
@@ -227,11 +229,13 @@ def test_a_result_from_disk_is_checked_without_the_data(tmp_path) -> None:
 
 
 def test_no_factors_and_no_assumption_are_said() -> None:
-    study = simulate(BASE, 0)
-    none = quiet(study.X, study.design, n_factors=0)
-    assert levels(none)["hidden factors"] == "warning"
-    clean = simulate(replace(BASE, n_factors=0, confounding=0.0), 0)
-    assert levels(quiet(clean.X, clean.design, n_factors=0))["hidden factors"] == "ok"
+    found = {"present": Counter(), "absent": Counter()}
+    for seed in range(10):
+        study, clean = simulate(BASE, seed), simulate(replace(BASE, n_factors=0, confounding=0.0), seed)
+        for title, data in (("present", study), ("absent", clean)):
+            found[title][levels(quiet(data.X, data.design, n_factors=0))["hidden factors"]] += 1
+    assert found["present"]["warning"] == 10
+    assert found["absent"]["ok"] >= 8
     residual = quiet(study.X, study.design, method="residual_pca", n_factors=3, allow_invalid=True)
     (only,) = assumption_ledger(residual, identification="nothing")
     assert (only.verdict, only.level) == ("nothing", "warning")

@@ -61,7 +61,7 @@ def test_without_confounding_the_link_is_often_exactly_zero() -> None:
     """Then the factors are the residual ones and the effects stay as they were."""
     scenario = Scenario(n_features=300, factor_shape="balanced", confounding=0.0)
     links = []
-    for seed in range(6):
+    for seed in range(3):
         made = simulate(scenario, seed)
         result = la.adjust(made.X, made.design, method=BACKWASH(3))
         links.append(result.estimate.link.omega)

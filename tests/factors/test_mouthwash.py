@@ -2,8 +2,8 @@
 
 vicar's iteration stops when the log-likelihood moves by less than 1e-4, from a random start; ours goes to the maximum.
 Largest differences with ``compat="vicar"`` over bladderbatch, sim1 and sim2, each with and without scaled variances:
-effects 1.1e-3 absolute at effects of size 1 (correlation 0.99999993 or better), standard errors 0.5 %, pi0 0.0035, xi 1 %,
-lfsr 0.06. That these are errors of the reference is tested: at its z and xi the likelihood is lower.
+effects 1.1e-3 absolute at effects of size 1 (correlation 0.99999993 or better), standard errors 0.5 %, pi0 0.0035, xi
+1 %, lfsr 0.06. That these are errors of the reference is tested: at its z and xi the likelihood is lower.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cut the stored answers of vicar's mouthwash, backwash and ash_ruv4 down to what the tests read.
 
-Usage, from the root of the repository: ``python tests/reference/vicar_mouthwash/pack.py GOLDEN``. ``GOLDEN`` holds, for each
-data set (bladderbatch, sim1, sim2), ``NAME.npz`` with the tables the R functions returned and ``NAME.scalars.csv``
+Usage, from the root of the repository: ``python tests/reference/vicar_mouthwash/pack.py GOLDEN``. ``GOLDEN`` holds, for
+each data set (bladderbatch, sim1, sim2), ``NAME.npz`` with the tables the R functions returned and ``NAME.scalars.csv``
 (columns key, i, value). Tables keep their first 120 rows, ash's of sim2 all 200. Writes ``answers.npz``.
 """
 
