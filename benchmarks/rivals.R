@@ -1,7 +1,7 @@
-# Warm CPU seconds of R's limma and sva on a matrix in a folder: x.f64 (sample by sample), y.f64.
-# usage: Rscript rivals.R FOLDER N_FEATURES N_SAMPLES N_METHODS; prints one median per method, writes sv.f64
+# Warm CPU seconds of R's packages on a matrix in a folder: x.f64 (sample by sample), y.f64.
+# usage: Rscript rivals.R FOLDER N_FEATURES N_SAMPLES NAME...; prints "name<TAB>seconds", writes NAME-free checks: sv.f64
 a <- commandArgs(TRUE)
-m <- as.integer(a[2]); n <- as.integer(a[3])
+m <- as.integer(a[2]); n <- as.integer(a[3]); wanted <- a[-(1:3)]
 Y <- matrix(readBin(file.path(a[1], "x.f64"), "double", as.double(m) * n), m, n)
 y <- readBin(file.path(a[1], "y.f64"), "double", n)
 suppressPackageStartupMessages({ library(limma); library(sva) })
@@ -10,8 +10,26 @@ quiet <- function(f) { s <- file(nullfile(), "w"); sink(s); on.exit({ sink(); cl
 cpu <- function(f, warm, reps) { for (i in seq_len(warm)) quiet(f)
   t <- sapply(seq_len(reps), function(i) { gc(); s <- system.time(quiet(f)); s[["user.self"]] + s[["sys.self"]] }); median(t) }
 big <- as.double(m) * n > 5e6
-out <- cpu(function() eBayes(lmFit(Y, mod)), 4, 3)
-out <- c(out, cpu(function() sva(Y, mod, mod0, n.sv = 5, B = 5), if (big) 1 else 2, if (big) 1 else 3))
-if (a[4] == "3") out <- c(out, cpu(function() num.sv(Y, mod, "be", B = 20, seed = 1), 0, 1))
-writeBin(c(quiet(function() sva(Y, mod, mod0, n.sv = 5, B = 5))$sv), file.path(a[1], "sv.f64"))
-cat(out, sep = "\n")
+train <- seq_len(n) <= n %/% 2
+soft <- rep(c(1, 0), length.out = m)
+p <- if ("qvalue" %in% wanted) pnorm(rnorm(m)) else NULL
+fitted <- if (any(grepl("^fsva", wanted))) quiet(function() sva(Y[, train], mod[train, ], mod0[train, , drop = FALSE], n.sv = 5)) else NULL
+fresh <- which(!train)[1:10]
+work <- list(
+  limma = function() eBayes(lmFit(Y, mod)),
+  sva = function() sva(Y, mod, mod0, n.sv = 5, B = 5),
+  sva_two_step = function() sva(Y, mod, mod0, n.sv = 5, method = "two-step"),
+  supervised_sva = function() ssva(Y, soft, n.sv = 5),
+  svaseq = function() svaseq(exp(Y - min(Y)), mod, mod0, n.sv = 5),
+  fsva_fast = function() fsva(Y[, train], mod[train, ], fitted, Y[, !train], method = "fast"),
+  fsva_exact = function() fsva(Y[, train], mod[train, ], fitted, Y[, fresh], method = "exact"),
+  num.sv_be = function() num.sv(Y, mod, "be", B = 20, seed = 1),
+  num.sv_leek = function() num.sv(Y, mod, "leek"),
+  qvalue = function() qvalue::qvalue(p),
+  # negative binomial quasi-likelihood; Y holds counts
+  edgeR = function() { d <- edgeR::DGEList(Y); d <- edgeR::estimateDisp(d, mod); edgeR::glmQLFTest(edgeR::glmQLFit(d, mod)) }
+)
+once <- c("num.sv_be", "edgeR", "fsva_exact")
+for (name in wanted) { f <- work[[name]]
+  cat(name, if (name %in% once) cpu(f, 0, 1) else cpu(f, if (big) 1 else 2, if (big) 1 else 3), sep = "\t"); cat("\n") }
+if ("sva" %in% wanted) writeBin(c(quiet(work$sva)$sv), file.path(a[1], "sv.f64"))

@@ -25,7 +25,6 @@ def setup(app):
     app.connect("builder-inited", lambda app: write_method_cards(Path(app.srcdir)))
 
 
-
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build", "api/*.txt"]

@@ -58,7 +58,7 @@ def write_method_cards(source: Path) -> list[Path]:
 def card_page(cls: type[LatentFactorEstimator], tables: list[Table]) -> str:
     """Return the page of one method as MyST Markdown."""
     info, card, doc = cls.method_info, method_card(cls.method_info.name), ClassDoc(cls)
-    parts = [f"# {info.title}", f"`method=\"{info.name}\"`, class `{cls.__name__}`. {info.summary}"]
+    parts = [f"# {info.title}", f'`method="{info.name}"`, class `{cls.__name__}`. {info.summary}']
     parts.append(pipe_table(["", ""], [[f"**{name}**", card[name]] for name in _FACTS]))
     if info.cautions:
         parts += ["## Cautions", "\n".join(f"- {text}" for text in info.cautions)]

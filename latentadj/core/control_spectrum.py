@@ -1,4 +1,4 @@
-"""Links that use every residual direction, and variances without residual degrees of freedom, from negative controls."""
+"""Links of every residual direction, and variances without residual degrees of freedom, from negative controls."""
 
 from __future__ import annotations
 

@@ -94,8 +94,8 @@ def _require_connected(found: PseudoSamples, levels: IntArray) -> None:
     words = "; ".join("{" + ", ".join(str(level) for level in group) + "}" for group in groups)
     raise InputError(
         f"The levels of the unwanted variation fall into {len(groups)} parts that share no biology with enough "
-        f"samples in both (by position in sorted order): {words}. The difference between the parts cannot be found. Use "
-        "coarser labels, fewer samples per average (min_samples), or leave out the samples of the smaller parts."
+        f"samples in both (by position in sorted order): {words}. The difference between the parts cannot be found. "
+        "Use coarser labels, fewer samples per average (min_samples), or leave out the samples of the smaller parts."
     )
 
 

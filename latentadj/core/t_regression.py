@@ -55,7 +55,8 @@ class _Problem:
         if np.isinf(self.df):
             return np.ones(len(squares))
         p = self.response.shape[1]
-        return (self.df + p) / (self.df + squares / inflation)
+        out: Array = (self.df + p) / (self.df + squares / inflation)
+        return out
 
     def step(self, state: Array) -> Array:
         """One EM step on ``(coef, log inflation)`` as a vector."""

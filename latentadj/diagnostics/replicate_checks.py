@@ -95,8 +95,6 @@ def replicates_come_closer(result: AdjustmentResult, matrix: FeatureMatrix, memb
     if within.shape[1] == 0:
         cause = "No two samples are replicates."
         return CheckResult(name, "unknown", "warning", cause, "Check the labels.")
-    matrix = result.matrix
-    assert matrix is not None
     (before,) = run_pass(matrix, ProjectionKernel(within, matrix.shape[1]))
     after = before - result.loadings.to_numpy() @ (within.T @ result.estimate.scores).T
     weights = _precision(result)

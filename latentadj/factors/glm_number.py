@@ -47,9 +47,7 @@ def choose_by_information(
     found = [float(plain @ weights) / (n * m)]
     for k in range(1, limit + 1):
         scores = residuals.unit_spectrum.vectors[:, :k]
-        joint = fit_glm_factors(
-            problem.matrix, problem.basis.q, setting, weights, scores, tol=DEVIANCE_TOLERANCE
-        )
+        joint = fit_glm_factors(problem.matrix, problem.basis.q, setting, weights, scores, tol=DEVIANCE_TOLERANCE)
         found.append(joint.objective / (n * m) + k * penalty)
         if k - int(np.argmin(found)) >= PATIENCE:
             break

@@ -80,6 +80,10 @@ class PEER(LatentFactorEstimator):
         reference="Stegle, Parts, Piipari, Winn and Durbin (2012), Nature Protocols 7:500",
         identified_by="few features respond to the primary variables, and factors drive many",
         summary="Variational factor analysis of the data without the known columns, with automatic relevance.",
+        cautions=(
+            "The primary variables are not in the model: where many features respond, factors take up their effects. "
+            "Type-I error 0.08 with 30 % effects, 0.09 when they have one direction.",
+        ),
     )
 
     def __init__(
@@ -148,7 +152,9 @@ class PEER(LatentFactorEstimator):
             if values.shape != (2,) or not (values > 0).all():
                 raise MethodError(f"{name}={getattr(self, name)!r}; give shape and rate, two numbers above 0.")
         if not (isinstance(self.max_iter, Integral) and self.max_iter >= 1 and self.tol > 0):
-            raise MethodError(f"PEER needs max_iter >= 1 and tol > 0; got max_iter={self.max_iter!r}, tol={self.tol!r}.")
+            raise MethodError(
+                f"PEER needs max_iter >= 1 and tol > 0; got max_iter={self.max_iter!r}, tol={self.tol!r}."
+            )
 
 
 def _known_part(problem: AdjustmentProblem, with_primary: bool) -> tuple[DesignBasis, Array]:

@@ -66,7 +66,7 @@ def pseudo_replicates(
     --------
     >>> X = np.arange(12.0)[:, None]
     >>> made = pseudo_replicates(X, biology=np.repeat(["a", "b"], 6), unwanted=np.tile([1, 1, 1, 2, 2, 2], 2))
-    >>> made.values[0].tolist(), made.sets.tolist()
+    >>> made.values[0].round(9).tolist(), made.sets.tolist()
     ([1.0, 4.0, 7.0, 10.0], [0, 0, 1, 1])
     """
     frame = X if isinstance(X, pd.DataFrame) else pd.DataFrame(np.asarray(X))
@@ -78,7 +78,9 @@ def pseudo_replicates(
     made = pseudo_sets(labels, sources, min_samples)
     averages = np.vstack([source.averaging for source in made])
     names = [f"pseudo{i + 1}" for i in range(len(averages))]
-    first, sets, source_of = 0, [], []
+    first = 0
+    sets: list[int] = []
+    source_of: list[int] = []
     for position, source in enumerate(made):
         sets.extend(_consecutive(source.biology) + first)
         source_of.extend([position] * len(source.biology))

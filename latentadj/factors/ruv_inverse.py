@@ -6,7 +6,7 @@ import warnings
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from latentadj.core.control_ratio import noise_ratio, size_ratios
 from latentadj.core.control_spectrum import (
@@ -84,7 +84,7 @@ class RUVInverse(ControlledFactorEstimator):
         identification="controls",
         needs=("controls",),
         cautions=(
-            "Needs more controls than residual degrees of freedom, and loses power unless there are several times as many.",
+            "Needs more controls than residual degrees of freedom; without several times as many, power is low.",
             "Keeps a loading per feature and residual direction: as much memory as the data.",
         ),
     )
@@ -139,11 +139,12 @@ class RUVInverse(ControlledFactorEstimator):
     def _check_options(self) -> None:
         if self.compat not in (None, "ruv"):
             raise MethodError(f"compat={self.compat!r} is unknown; {type(self).__name__} knows None and 'ruv'.")
-        number = isinstance(self.ridge, int | float) and not isinstance(self.ridge, bool)
-        if self.ridge != "auto" and not (number and np.isfinite(self.ridge) and self.ridge >= 0):
+        ridge = self.ridge
+        number = isinstance(ridge, int | float) and not isinstance(ridge, bool) and np.isfinite(ridge) and ridge >= 0
+        if not number and ridge != "auto":
             raise MethodError(f"ridge={self.ridge!r} cannot be used; give 'auto' or a number from 0 up.")
 
-    def _usable(self, problem: AdjustmentProblem) -> Array:
+    def _usable(self, problem: AdjustmentProblem) -> NDArray[np.intp]:
         """Positions of the controls that vary, after the checks of their number."""
         nu = problem.df_resid
         if nu < MIN_DF:
@@ -156,8 +157,8 @@ class RUVInverse(ControlledFactorEstimator):
         least = 4 if self.ridge != 0 else nu
         if len(used) < least:
             raise ControlsError(
-                f"{self.method_info.title} needs at least {least} negative controls that vary for {nu} residual degrees "
-                f"of freedom; {len(used)} were given. Give more controls, or use RUVRidgeInverse or RUV4."
+                f"{self.method_info.title} needs at least {least} negative controls that vary for {nu} residual "
+                f"degrees of freedom; {len(used)} were given. Give more controls, or use RUVRidgeInverse or RUV4."
             )
         return used
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from latentadj.core.pseudo_replicates import PseudoSamples, extreme_groups, pseudo_samples
 from latentadj.core.matrix import Array
+from latentadj.core.pseudo_replicates import PseudoSamples, extreme_groups, pseudo_samples
 from latentadj.exceptions import MethodError
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.replicated import ReplicateFactorEstimator, ReplicateSets, codes_of, single_codes
@@ -54,8 +54,8 @@ class RUV3(ReplicateFactorEstimator):
     -----
     Molania, Gagnon-Bartsch, Dobrovic and Speed (2019). The factors join the design, so that tests pay for them with
     degrees of freedom; a matrix that was adjusted first and tested afterwards does not. By default features are
-    scaled to unit residual variance and centred, so that no few noisy features lead, and scores are freed of the noise that
-    they share with the loadings (`latentadj.core.replicates.corrected_scores`). Pseudo-replicates: Molania et
+    scaled to unit residual variance and centred, so that no few noisy features lead, and scores are freed of the noise
+    that they share with the loadings (`latentadj.core.replicates.corrected_scores`). Pseudo-replicates: Molania et
     al. (2023), Nature Biotechnology 41:82; pseudo-samples enter the search for differences only.
 
     Examples

@@ -32,7 +32,8 @@ class RUVs(OnLogCounts, ReplicateFactorEstimator):
     constant : float or None, default=None
         Added to every count: 0.5 for "log_cpm" and 1 for "log1p" unless given.
     compat : {None, "RUVSeq"}, default=None
-        "RUVSeq" neither scales nor centres the genes and corrects nothing; with ``scale="log1p"`` it gives the R package's numbers.
+        "RUVSeq" neither scales nor centres the genes and corrects nothing; with ``scale="log1p"`` it gives the R
+        package's numbers.
     model : PrimaryModel or None, default=None
     random_state : default=0
 
@@ -45,7 +46,7 @@ class RUVs(OnLogCounts, ReplicateFactorEstimator):
     --------
     >>> rng = np.random.default_rng(0)
     >>> z, subject = rng.normal(size=20), np.repeat(np.arange(10), 2)
-    >>> counts = rng.poisson(np.exp(4 + np.outer(z, 0.5 * rng.normal(size=300))))
+    >>> counts = rng.poisson(np.exp(4 + np.outer(z, 0.2 * rng.normal(size=300))))
     >>> ruv = RUVs(n_factors=1, replicates=subject).fit(counts, np.repeat([0, 1], 10))
     >>> bool(abs(np.corrcoef(ruv.factors_[:, 0], z)[0, 1]) > 0.98)
     True

@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latentadj.core.counts import log_counts
-from latentadj.core.matrix import FeatureMatrix
 from latentadj.exceptions import ControlsError, MethodError
 from latentadj.factors.base import LatentFactorEstimator
 from latentadj.factors.info import MethodInfo
+from latentadj.factors.log_counts import OnLogCounts
 from latentadj.factors.supervised_sva import SupervisedSVA
 from latentadj.factors.sva import SVA
 from latentadj.factors.two_step_sva import TwoStepSVA
@@ -20,11 +19,9 @@ from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate
 
 VARIANTS = ("irw", "two_step", "supervised")
-#: What is added to every count on each scale unless the user says otherwise.
-CONSTANTS = {"log_cpm": 0.5, "log1p": 1.0}
 
 
-class SVASeq(LatentFactorEstimator):
+class SVASeq(OnLogCounts, LatentFactorEstimator):
     """Surrogate variable analysis of counts: `SVA`, `TwoStepSVA` or `SupervisedSVA` on a log scale.
 
     Parameters
@@ -101,14 +98,9 @@ class SVASeq(LatentFactorEstimator):
         self.tol = tol
         self.compat = compat
 
-    def working_matrix(self, matrix: FeatureMatrix) -> FeatureMatrix:
-        """Return the logarithms of the counts, as a lazy view."""
-        if self.scale not in CONSTANTS:
-            raise MethodError(f"scale={self.scale!r} is unknown; SVASeq knows {', '.join(map(repr, CONSTANTS))}.")
-        constant = CONSTANTS[self.scale] if self.constant is None else self.constant
-        if not constant > 0:
-            raise MethodError(f"constant={self.constant!r}; SVASeq needs a number above 0, or logarithms of 0 arise.")
-        return log_counts(matrix, per_million=self.scale == "log_cpm", prior=float(constant))
+    @property
+    def _literal(self) -> bool:
+        return False
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         return self._variant()._estimate_factors(problem, n_factors, rng)
@@ -126,8 +118,3 @@ class SVASeq(LatentFactorEstimator):
                 )
             return SupervisedSVA(self.n_factors, controls=self.controls)
         raise MethodError(f"method={self.method!r} is unknown; SVASeq knows {', '.join(map(repr, VARIANTS))}.")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags

@@ -101,8 +101,8 @@ def _regression(subject: Subject, design: Array, whitening: Whitening | None = N
     Y = subject.working(subject.study.X)
     if whitening is not None:
         Y, design = whitening.apply(Y), whitening.apply(design)
-    coef = np.linalg.lstsq(design, Y)[0]
-    return coef, np.sum((Y - design @ coef) ** 2, axis=0)
+    coef = np.asarray(np.linalg.lstsq(design, Y)[0], dtype=np.float64)
+    return coef, np.asarray(np.sum((Y - design @ coef) ** 2, axis=0), dtype=np.float64)
 
 
 def _only_linked(subject: Subject) -> str:

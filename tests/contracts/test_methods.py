@@ -1,8 +1,8 @@
 """What every method of the catalogue promises, whatever it computes.
 
-A new method enters by being in `latentadj.factors.METHODS`. The promises are those of `latentadj.testing`; which of them
-are asked of a method follows from what it declares (`MethodInfo`) and from what it returns, never from its name. What
-a method declares that it cannot promise must indeed fail here.
+A new method enters by being in `latentadj.factors.METHODS`. The promises are those of `latentadj.testing`; which
+of them are asked of a method follows from what it declares (`MethodInfo`) and from what it returns, never from its
+name. What a method declares that it cannot promise must indeed fail here.
 
 Numbers compared are factors, loadings, variances and the columns of the table; differences count relative to the
 largest number of the array. Allowed are 1e-11 for sums in another order, 1e-5 for values rounded to single precision, 0

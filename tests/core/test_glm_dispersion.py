@@ -110,5 +110,7 @@ def test_order_blocks_and_empty_features():
         estimate_dispersions(ArrayMatrix(Y[:, order]), design, np.zeros(12)).trend, usual.trend[order], rtol=1e-10
     )
     with pass_options(width=9):
-        np.testing.assert_allclose(estimate_dispersions(ArrayMatrix(Y), design, np.zeros(12)).trend, usual.trend, rtol=1e-9)
+        np.testing.assert_allclose(
+            estimate_dispersions(ArrayMatrix(Y), design, np.zeros(12)).trend, usual.trend, rtol=1e-9
+        )
     assert np.all(dispersion_trend(np.zeros((4, len(GRID))), np.zeros(4)) == np.log(GRID[0]))

@@ -74,9 +74,7 @@ def test_every_round_lowers_the_objective(family, monkeypatch):
 @families
 def test_the_start_does_not_matter(family):
     Y, design, setting, _, rng = study(family)
-    fits = [
-        fit_glm_factors(Y, design, setting, np.ones(M), rng.normal(size=(N, K)), tol=1e-12) for _ in range(2)
-    ]
+    fits = [fit_glm_factors(Y, design, setting, np.ones(M), rng.normal(size=(N, K)), tol=1e-12) for _ in range(2)]
     assert fits[0].objective == pytest.approx(fits[1].objective, rel=1e-8)
     assert subspace_distance(fits[0].scores, fits[1].scores) < 1e-3
 

@@ -109,7 +109,9 @@ def expected_log_gamma(prior: GammaPrior, mean: float, mean_log: float) -> float
 def test_bound_never_falls() -> None:
     _, data, _ = made_up(seed=3)
     model = VariationalModel(data, RELEVANCE, NOISE)
-    fit = variational_factors(model, np.random.default_rng(4).normal(size=(N - 1, 5)), np.ones(M), tol=1e-12, max_iter=300)
+    fit = variational_factors(
+        model, np.random.default_rng(4).normal(size=(N - 1, 5)), np.ones(M), tol=1e-12, max_iter=300
+    )
     assert np.diff(fit.bound).min() > -1e-9
     assert fit.bound[-1] > fit.bound[0]
 
@@ -119,7 +121,11 @@ def test_features_with_scale_zero_are_left_out() -> None:
     start, rng = np.random.default_rng(1).normal(size=(N - 1, K)), np.random.default_rng(2)
     extra = np.column_stack([data.Y.values, rng.normal(size=(N, 4)) * 100])
     padded = FactorData(
-        ArrayMatrix(extra), data.complement, extra.mean(axis=0), np.append(data.scale, np.zeros(4)), np.append(data.squares, np.zeros(4))
+        ArrayMatrix(extra),
+        data.complement,
+        extra.mean(axis=0),
+        np.append(data.scale, np.zeros(4)),
+        np.append(data.squares, np.zeros(4)),
     )
     plain, more = (
         variational_factors(VariationalModel(d, RELEVANCE, NOISE), start, np.ones(d.Y.shape[1]), tol=1e-9, max_iter=50)
@@ -134,7 +140,11 @@ def test_superfluous_factors_are_switched_off_and_true_ones_found() -> None:
     _, data, z = made_up(60, 500, 3, seed=5)
     start = np.linalg.svd(data.complement.T @ data.Y.values, full_matrices=False)[0][:, :6] * np.sqrt(59)
     fit = variational_factors(
-        VariationalModel(data, GammaPrior(0.001, 0.1), GammaPrior(0.1, 10.0)), start, np.ones(500), tol=1e-8, max_iter=500
+        VariationalModel(data, GammaPrior(0.001, 0.1), GammaPrior(0.1, 10.0)),
+        start,
+        np.ones(500),
+        tol=1e-8,
+        max_iter=500,
     )
     share = np.sort((fit.scores**2).mean(axis=0))
     assert fit.converged

@@ -89,7 +89,17 @@ def test_registered_it_is_a_method_among_methods(tmp_path, capsys: pytest.Captur
     study.frame.to_csv(tmp_path / "m.csv")
     study.sample_data.to_csv(tmp_path / "s.csv")
     files = ["fit", str(tmp_path / "m.csv"), "--samples", str(tmp_path / "s.csv"), "--out", str(tmp_path / "out")]
-    settings = ["--formula", "~ x | age", "--method", "refactor", "--n-factors", "2", "--set", "sites=80", "--no-report"]
+    settings = [
+        "--formula",
+        "~ x | age",
+        "--method",
+        "refactor",
+        "--n-factors",
+        "2",
+        "--set",
+        "sites=80",
+        "--no-report",
+    ]
     assert main([*files, *settings]) == 0
     table = pd.read_csv(tmp_path / "out" / "results.csv")
     np.testing.assert_allclose(table["estimate"], found.tidy()["estimate"], rtol=1e-6)
@@ -104,4 +114,3 @@ def test_without_the_package_the_name_is_unknown(capsys: pytest.CaptureFixture[s
         la.adjust(study.frame, "~ x | age", study.sample_data, method="refactor")
     assert main(["methods", "refactor"]) == 2
     assert "'refactor' is unknown" in capsys.readouterr().err
-

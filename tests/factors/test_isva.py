@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 
 import latentadj as la
 from latentadj.core.alignment import align_factors, canonical_correlations
+from latentadj.factors.confounder_screen import screened
 from latentadj.factors.isva import ISVA
 from tests.factors.stored import null_rates, stored
 from tests.parity.studies import study
@@ -24,9 +25,7 @@ def reference_result(name: str, method: la.LatentFactorEstimator) -> la.Adjustme
     data = study(name).data
     table = data.sample_data
     x = (table["cancer"] == "Cancer").astype(float) if name == "bladderbatch" else table["x"]
-    return la.adjust(
-        data.frame.iloc[:, :1000], "~ xx", table.assign(xx=x), method=method, inference="ordinary"
-    )
+    return la.adjust(data.frame.iloc[:, :1000], "~ xx", table.assign(xx=x), method=method, inference="ordinary")
 
 
 @pytest.mark.parametrize("name", ["sim1", "bladderbatch"])
@@ -70,22 +69,30 @@ def test_fastica_spans_nearly_the_same() -> None:
     assert canonical_correlations(jade, fast).min() > 0.99
 
 
-def test_confounder_screen_keeps_what_follows_the_batch() -> None:
-    """One factor is the batch, another is not: only the first is kept when batch is named as a confounder."""
+def test_screen_keeps_columns_that_follow_a_confounder_more_closely_than_the_primary_variable() -> None:
     rng = np.random.default_rng(1)
-    n, m = 40, 800
-    batch = np.tile(["a", "b"], n // 2)
-    z = np.column_stack([np.where(batch == "a", 1.0, -1.0), rng.normal(size=n)])
-    X = z @ (rng.standard_exponential(size=(2, m)) * rng.choice([-1, 1], size=(2, m))) + 0.5 * rng.normal(size=(n, m))
-    y = np.repeat([0, 1], n // 2)
-    both = ISVA(2).fit(X, y)
-    with pytest.warns(la.exceptions.FactorLimitWarning, match="1 of 2 factors follow no confounder"):
-        kept = ISVA(2, confounders=batch).fit(X, y)
-    assert both.n_factors_ == 2
-    assert kept.n_factors_ == 1
-    assert abs(np.corrcoef(kept.factors_[:, 0], z[:, 0])[0, 1]) > 0.99
-    with pytest.warns(la.exceptions.FactorLimitWarning, match="2 of 2"):
-        assert ISVA(2, confounders=rng.normal(size=n)).fit(X, y).n_factors_ == 0
+    batch, y = np.tile(["a", "b"], 20), np.repeat([0.0, 1.0], 20)[:, None]
+    follows = np.where(batch == "a", 1.0, -1.0)
+    age = rng.normal(size=40)
+    candidates = np.column_stack([follows, age, y[:, 0], rng.normal(size=40)])
+    candidates = candidates + 0.1 * rng.normal(size=(40, 4))
+    both = np.column_stack([batch, age.astype(object)])
+    with pytest.warns(la.exceptions.FactorLimitWarning, match="3 of 4"):
+        assert_allclose(screened(candidates, y, batch), candidates[:, [0]])
+    with pytest.warns(la.exceptions.FactorLimitWarning, match="2 of 4"):
+        assert_allclose(screened(candidates, y, both), candidates[:, [0, 1]])
+    with pytest.warns(la.exceptions.FactorLimitWarning, match="4 of 4"):
+        assert screened(candidates, y, y[:, 0]).shape == (40, 0)  # no closer than the primary variable itself
+
+
+def test_confounders_decide_what_is_kept() -> None:
+    rng = np.random.default_rng(2)
+    batch = np.tile(["a", "b"], 20)
+    X = np.outer(np.where(batch == "a", 1.0, -1.0), rng.normal(size=800)) + rng.normal(size=(40, 800))
+    y = np.repeat([0, 1], 20)
+    assert ISVA(1, confounders=batch).fit(X, y).n_factors_ == 1
+    with pytest.warns(la.exceptions.FactorLimitWarning, match="1 of 1 factors follow no confounder"):
+        assert ISVA(1, confounders=rng.normal(size=40)).fit(X, y).n_factors_ == 0
 
 
 def test_repeated_columns_are_dropped() -> None:

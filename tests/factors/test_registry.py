@@ -36,9 +36,7 @@ def test_built_in_methods_come_first_in_their_order(monkeypatch: pytest.MonkeyPa
         ("sva", "tests.examples.third_party_method:Refactor", "is taken by SVA"),
     ],
 )
-def test_a_broken_entry_point_is_left_out(
-    name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_entry_point_is_left_out(name: str, value: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     install(monkeypatch, EntryPoint(name, value, registry.GROUP), GOOD)
     with pytest.warns(BrokenEntryPointWarning, match=word) as caught:
         found = available_methods()

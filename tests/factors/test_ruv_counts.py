@@ -1,7 +1,8 @@
 """RUVg, RUVs and RUVr against RUVSeq 1.33.1 on simulated counts (992 genes, 40 samples, first 60 genes stored).
 
-Factors agree to 1e-15 (canonical correlations), normalised counts exactly. The counts were scaled by upper quartiles first, as
-EDASeq does; dispersions and offsets of RUVr's regression are edgeR's (tagwise), the fit and its residuals are ours.
+Factors agree to 1e-15 (canonical correlations), normalised counts exactly. The counts were scaled by upper quartiles
+first, as EDASeq does; dispersions and offsets of RUVr's regression are edgeR's
+(tagwise), the fit and its residuals are ours.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ def test_parity(key: str) -> None:
     data = simcounts()
     X = data.X if key == "g_raw" else upper_quartile(data.X)
     controls = None if key == "s" else data.controls
-    method = RUVs(replicates=group(), controls=controls, **LITERAL) if "s" in key else RUVg(controls=controls, **LITERAL)
+    method = (
+        RUVs(replicates=group(), controls=controls, **LITERAL) if "s" in key else RUVg(controls=controls, **LITERAL)
+    )
     fitted = method.fit(X, group())
     stored = reference(f"RUVSeq_{key}_W")
     assert_allclose(canonical_correlations(fitted.factors_, stored, centre=False), 1.0, rtol=0, atol=1e-13)
@@ -98,9 +101,9 @@ def test_normalised_counts_keep_their_level_and_lose_the_factor() -> None:
     cleaned = fitted.normalized_counts(data.X)
     assert (cleaned >= 0).all()
     np.testing.assert_array_equal(cleaned, np.round(cleaned))
-    large = data.X.min(axis=0) > 50
-    before, after = (np.log2(m[:, large] / m.sum(axis=1, keepdims=True)) for m in (data.X, cleaned))
-    assert np.median(np.abs(after.mean(axis=0) - before.mean(axis=0))) < 0.1
+    large = (data.X.min(axis=0) > 50) & (cleaned.min(axis=0) > 50)
+    before, after = (np.log2(m[:, large] / data.X.sum(axis=1, keepdims=True)) for m in (data.X, cleaned))
+    assert np.abs(after.mean(axis=0) - before.mean(axis=0)).max() < 0.01
     strength = [np.abs(np.linalg.lstsq(fitted.factors_, m - m.mean(axis=0))[0]).mean() for m in (before, after)]
     assert strength[1] < 0.2 * strength[0]
 

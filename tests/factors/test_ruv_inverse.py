@@ -1,7 +1,7 @@
 """RUV-inverse and RUV-rinverse.
 
-Against ruv 0.9.7.1 (first 120 features, 12 digits stored). Effects and factors agree to the digits stored; the package's
-variances come from a trapezoidal rule of its own, whose error is up to 3e-8 here (ours is 1e-14, see
+Against ruv 0.9.7.1 (first 120 features, 12 digits stored). Effects and factors agree to the digits stored; the
+package's variances come from a trapezoidal rule of its own, whose error is up to 3e-8 here (ours is 1e-14, see
 `test_shares_are_the_expectation`). Largest relative errors measured over all data sets and forms:
 
 ==================  ========  =====================================================
@@ -88,7 +88,9 @@ def test_shares_are_the_expectation() -> None:
             t = np.exp(u)
             return t * c[i] / (1 + 2 * c[i] * t) * np.exp(-0.5 * np.log1p(2 * c * t).sum())
 
-        expected = [quad(integrand, -45, 120, args=(i,), points=[0.0], limit=500, epsabs=1e-13)[0] for i in range(len(c))]
+        expected = [
+            quad(integrand, -45, 120, args=(i,), points=[0.0], limit=500, epsabs=1e-13)[0] for i in range(len(c))
+        ]
         shares = spectral_shares(values)
         assert_allclose(shares, expected, rtol=0, atol=1e-11)
         assert shares.sum() == pytest.approx(1.0, abs=1e-14)
@@ -121,7 +123,7 @@ def test_variance_of_pure_noise_is_unbiased() -> None:
 
 
 def test_corrected_link_recovers_strong_confounding() -> None:
-    """Noise in loadings and the ridge pull the plain link towards zero; the corrected one is unbiased for the signal."""
+    """Noise in loadings and the ridge pull the plain link towards zero; the corrected one is not."""
     rng = np.random.default_rng(2)
     plain, corrected = [], []
     for _ in range(200):
@@ -140,7 +142,9 @@ def test_link_error_follows_the_signal() -> None:
     result = result_of("sim1", "RUVrinv", compat=None)
     covariance = result.estimate.link.covariance[0, :, 0]
     assert 1 <= result.estimate.details["n_signal"] <= 10
-    assert np.linalg.matrix_rank(covariance, tol=1e-10 * np.abs(covariance).max()) == result.estimate.details["n_signal"]
+    assert (
+        np.linalg.matrix_rank(covariance, tol=1e-10 * np.abs(covariance).max()) == result.estimate.details["n_signal"]
+    )
     loadings = result.loadings.to_numpy()
     extra = np.einsum("mk,kl,ml->m", loadings, covariance, loadings)
     primary = result.design.roles.index("primary")

@@ -1,9 +1,9 @@
 """RUV* against vicar 0.1-11, and by itself.
 
-Largest relative errors over bladderbatch (first 1000 probes, Cancer against the rest), sim1 and sim2, first 120 features, 12
-digits stored: normal errors 3e-11; Student errors 4e-8, because the package stops its EM at a looser tolerance (our fixed
-point is stationary to 1e-11, see `test_student_fit_is_stationary`). Factors agree after the nuisance columns, which the
-package leaves in them, are taken out.
+Largest relative errors over bladderbatch (first 1000 probes, Cancer against the rest), sim1 and sim2, first 120
+features, 12 digits stored: normal errors 3e-11; Student errors 4e-8, because the package stops its EM at a looser
+tolerance (our fixed point is stationary, see `test_student_fit_is_stationary`). Factors agree after the nuisance
+columns, which the package leaves in them, are taken out.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ def test_default_counts_the_link_once() -> None:
 @pytest.mark.parametrize("options", [{"likelihood": "cauchy"}, {"compat": "ruv"}])
 def test_unknown_options(options: dict) -> None:
     with pytest.raises(la.exceptions.MethodError, match=next(iter(options))):
-        RUVStar(1, controls=np.arange(10), **options).fit(np.random.default_rng(0).normal(size=(12, 40)), np.arange(12.0))
+        RUVStar(1, controls=np.arange(10), **options).fit(
+            np.random.default_rng(0).normal(size=(12, 40)), np.arange(12.0)
+        )
 
 
 def test_most_factors_need_room() -> None:

@@ -1,7 +1,7 @@
 """RUV-III and pseudo-replicates.
 
-Against ruv 0.9.7.1 (first 60 features of sim1 and sim2; 10 digits stored, so that agreement is to 5e-9 for values of about
-10): adjusted matrices for k factors, for one, averaged over replicates, and with as many factors as there can be.
+Against ruv 0.9.7.1 (first 60 features of sim1 and sim2; 10 digits stored, so that agreement is to 5e-9 for values of
+about 10): adjusted matrices for k factors, for one, averaged over replicates, and with as many factors as there can be.
 """
 
 from __future__ import annotations
@@ -52,9 +52,7 @@ class TestParity:
         s = study(name)
         method = RUV3(s.n_factors, controls=s.data.controls, replicates="block", compat="ruv")
         factors = s.adjust(method).factors.to_numpy()
-        scores = ruv_three(
-            ArrayMatrix(s.data.X), s.data.sample_data["block"], s.data.controls, s.n_factors
-        ).scores
+        scores = ruv_three(ArrayMatrix(s.data.X), s.data.sample_data["block"], s.data.controls, s.n_factors).scores
         assert_allclose(canonical_correlations(factors, scores, centre=False), 1.0, rtol=0, atol=1e-12)
 
 
@@ -115,7 +113,7 @@ class TestNeeds:
 
     @pytest.mark.parametrize("given", [{}, {"biology": np.arange(12)}, {"unwanted": np.arange(12)}])
     def test_replicates_or_both_kinds_of_labels(self, given: dict) -> None:
-        with pytest.raises(la.exceptions.MethodError, match="replicates=|both biology= and unwanted="):
+        with pytest.raises(la.exceptions.MethodError, match=r"replicates=|both biology= and unwanted="):
             RUV3(1, controls=np.arange(20), **given).fit(self.X, np.tile([0, 1], 6))
 
     def test_controls(self) -> None:
@@ -124,7 +122,12 @@ class TestNeeds:
 
     @pytest.mark.parametrize("options", [{"compat": "RUVSeq"}, {"min_samples": 0, "biology": np.zeros(12)}])
     def test_unknown_options(self, options: dict) -> None:
-        given = {"replicates": np.repeat(range(6), 2), "unwanted": np.tile([0, 1], 6), "biology": np.zeros(12), **options}
+        given = {
+            "replicates": np.repeat(range(6), 2),
+            "unwanted": np.tile([0, 1], 6),
+            "biology": np.zeros(12),
+            **options,
+        }
         with pytest.raises(la.exceptions.MethodError, match=next(iter(options))):
             RUV3(1, controls=np.arange(20), **given).fit(self.X, np.tile([0, 1], 6))
 
@@ -137,7 +140,7 @@ class TestPseudoReplicates:
         made = pseudo_samples(self.BIOLOGY, self.BATCH)
         X = np.random.default_rng(0).normal(size=(16, 5))
         cells = [(0, 0), (0, 1), (1, 1), (1, 2)]
-        expected = [X[(self.BIOLOGY == b) & (self.BATCH == u)].mean(axis=0) for b, u in cells]
+        expected = [X[(b == self.BIOLOGY) & (u == self.BATCH)].mean(axis=0) for b, u in cells]
         assert_allclose(made.averaging @ X, expected, rtol=1e-13)
         assert list(zip(made.biology, made.unwanted)) == cells
         assert list(made.sizes) == [3, 4, 3, 4]
@@ -216,4 +219,4 @@ def test_null_features(family: str) -> None:
         method = RUV3(controls=s.truth.controls, replicates=s.replicates)
         p_value = la.adjust(s.X, s.design, method=method).tests.p_value[:, 0]
         rates.append(np.mean(p_value[s.truth.is_null & ~s.truth.controls] < 0.05))
-    assert 0.03 < np.mean(rates) < (0.08 if family == "weak factors" else 0.065)
+    assert 0.03 < np.mean(rates) < (0.075 if family == "weak factors" else 0.065)

@@ -44,7 +44,10 @@ def test_answers_of_the_package(name: str, key: str) -> None:
 def test_number_of_the_package_is_the_random_matrix_dimension_plus_one(name: str) -> None:
     result = study(name).adjust(SmartSVA(compat="SmartSVA"))
     expected = int(stored(name)["isva.EstDimRMT"]) + 1
-    assert (result.n_factors, result.num_factors.chosen_by) == (min(expected, result.num_factors.limit), "random_matrix")
+    assert (result.n_factors, result.num_factors.chosen_by) == (
+        min(expected, result.num_factors.limit),
+        "random_matrix",
+    )
 
 
 def test_a_plateau_of_the_weights_is_not_the_end() -> None:

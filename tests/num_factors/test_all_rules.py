@@ -109,14 +109,13 @@ def test_limit_is_kept(rule, limit):
     assert len(answer.statistic) == len(answer.threshold) <= limit
 
 
-@each_rule
-def test_warning_at_the_limit(rule):
-    """Eight factors in 24 samples: a third of the samples, as many as may be answered."""
-    problem = with_controls(simulated(24, 900, 9, 0, strength=3.0))
-    if ask(rule, problem, limit=8).n_factors < 8:
-        pytest.skip("the rule answers fewer")
-    with pytest.warns(FactorLimitWarning, match=f"{rule.name} answers at least 8"):
-        assert choose_number(problem, rule, np.random.default_rng(0), others=()).n_factors == 8
+@pytest.mark.parametrize("rule", [r for r in RULES if not isinstance(r, ControlRatio)], ids=label)
+def test_warning_at_the_limit(rule, monkeypatch):
+    """Three strong factors where three are allowed."""
+    monkeypatch.setattr("latentadj.num_factors.select.factor_limit", lambda problem: 3)
+    problem = with_controls(simulated(50, 600, 3, 0, strength=1.5))
+    with pytest.warns(FactorLimitWarning, match=f"{rule.name} answers at least 3"):
+        assert choose_number(problem, rule, np.random.default_rng(0), others=()).n_factors == 3
 
 
 @each_rule

@@ -41,7 +41,7 @@ def scalars(path: Path) -> dict[str, np.ndarray]:
 def extract(
     golden: Path, names: tuple[str, ...], keys: tuple[str, ...], scalar_keys: tuple[str, ...] = (), n_rows: int = 120
 ) -> dict[str, np.ndarray]:
-    """Return the arrays of some data sets, feature tables cut to `n_rows` rows; keys that are not there are passed over."""
+    """Return the arrays of some data sets, feature tables cut to `n_rows` rows, absent keys passed over."""
     out = {}
     for name in names:
         with np.load(golden / f"{name}.npz") as stored:

@@ -173,7 +173,7 @@ def test_tolerances_are_arguments() -> None:
             return np.round(super().scores(problem, n_factors, rng), 6) + 0.0
 
     order = ("float32_rounding",)
-    with pytest.raises(ContractError, match="allowed are 1.0e-09"):
+    with pytest.raises(ContractError, match=r"allowed are 1\.0e-09"):
         check_latent_factor_estimator(Coarse(), promises=order, single=1e-9)
     assert check_latent_factor_estimator(Coarse(), promises=order, single=1e-4) == {"float32_rounding": "kept"}
 
@@ -220,7 +220,7 @@ def test_methods_are_told_what_they_need_about_the_samples() -> None:
 def test_counts_have_a_study_of_their_own() -> None:
     study = made_up_study("counts")
     assert (study.X >= 0).all()
-    assert (study.X == np.round(study.X)).all()
+    assert (np.round(study.X) == study.X).all()
 
     outcome = check_latent_factor_estimator(Logged())
     assert outcome["zero_counts"] == "kept"
