@@ -7,16 +7,25 @@ from importlib.metadata import version
 
 from latentadj import diagnostics, plots
 from latentadj._adjust import adjust
-from latentadj.calibration import MADCalibration
+from latentadj.calibration import (
+    BaconCalibration,
+    ControlECDF,
+    ControlVariance,
+    EffectVariance,
+    EmpiricalNull,
+    MADCalibration,
+)
 from latentadj.catalogue import methods
 from latentadj.core.passes import pass_options
 from latentadj.data import datasets as datasets
 from latentadj.data import load_bladder, read_controls, read_matrix, read_samples
 from latentadj.design import Design
-from latentadj.estimators import AdjustedRegression, LatentAdjuster
+from latentadj.estimators import AdjustedRegression, LatentAdjuster, estimate_num_factors
 from latentadj.exceptions import LatentAdjError, LatentAdjWarning
 from latentadj.factors import (
+    BACKWASH,
     CATE,
+    MOUTHWASH,
     RUV2,
     RUV4,
     SVA,
@@ -28,27 +37,51 @@ from latentadj.factors import (
     SupervisedSVA,
     TwoStepSVA,
 )
-from latentadj.inference import ModeratedT, OrdinaryT
+from latentadj.inference import ModeratedT, OrdinaryT, PooledVariance
 from latentadj.num_factors import (
+    BaiNg,
+    BiCrossValidation,
+    ControlRatio,
+    DeterministicParallelAnalysis,
     EigenvalueDifference,
+    EigenvalueRatio,
+    Elbow,
+    FeatureFoldCrossValidation,
     GavishDonoho,
     Leek,
     NumFactorsRule,
     ParallelAnalysis,
+    RandomMatrixDimension,
+    Stability,
 )
-from latentadj.results import AdjustmentResult, load_result
+from latentadj.results import AdjustmentResult, ShrunkenEffects, load_result, shrink
+from latentadj.sample_weights import SampleQuality
 
 __version__ = version("latentadj")
 
 __all__ = [
+    "BACKWASH",
     "CATE",
+    "MOUTHWASH",
     "RUV2",
     "RUV4",
     "SVA",
     "AdjustedRegression",
     "AdjustmentResult",
+    "BaconCalibration",
+    "BaiNg",
+    "BiCrossValidation",
+    "ControlECDF",
+    "ControlRatio",
+    "ControlVariance",
     "Design",
+    "DeterministicParallelAnalysis",
+    "EffectVariance",
     "EigenvalueDifference",
+    "EigenvalueRatio",
+    "Elbow",
+    "EmpiricalNull",
+    "FeatureFoldCrossValidation",
     "GavishDonoho",
     "LatentAdjError",
     "LatentAdjWarning",
@@ -63,12 +96,18 @@ __all__ = [
     "NumFactorsRule",
     "OrdinaryT",
     "ParallelAnalysis",
+    "PooledVariance",
+    "RandomMatrixDimension",
     "ResidualPCA",
+    "SampleQuality",
+    "ShrunkenEffects",
+    "Stability",
     "SupervisedSVA",
     "TwoStepSVA",
     "adjust",
     "datasets",
     "diagnostics",
+    "estimate_num_factors",
     "load_bladder",
     "load_result",
     "methods",
@@ -77,4 +116,5 @@ __all__ = [
     "read_controls",
     "read_matrix",
     "read_samples",
+    "shrink",
 ]

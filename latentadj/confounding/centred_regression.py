@@ -57,7 +57,7 @@ class CentredRegression:
         used, weights = self._weights(sigma2)
         predictors = _centred(loadings[used], weights)
         response = _centred(effects[used], weights)
-        bread = np.asarray(pinvh((predictors * weights[:, None]).T @ predictors))
+        bread = np.asarray(pinvh((predictors * weights[:, None]).T @ predictors), dtype=np.float64)
         coef = bread @ (predictors * weights[:, None]).T @ response
         left = (response - predictors @ coef) * weights[:, None]
         return LinkEstimate(coef.T, _sandwich(bread, predictors, left))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
 from latentadj.core.passes import run_pass
-from latentadj.exceptions import InputError
+from latentadj.exceptions import DataScaleWarning, InputError
 
 #: Reads per "million" in counts per million.
 MILLION = 1e6
@@ -112,7 +113,12 @@ def library_sizes(matrix: FeatureMatrix) -> Array:
     Raises
     ------
     InputError
-        If a count is negative, or a sample has no counts at all.
+        If a count is negative.
+
+    Warns
+    -----
+    DataScaleWarning
+        If a sample has no counts at all.
 
     Examples
     --------
@@ -123,9 +129,11 @@ def library_sizes(matrix: FeatureMatrix) -> Array:
     (total,) = run_pass(matrix, LibraryKernel(matrix.shape[0]))
     empty = np.flatnonzero(total == 0)
     if empty.size:
-        raise InputError(
-            f"{empty.size} of {len(total)} samples hold no counts at all (first: position {empty[0]}), so that their "
-            "counts per million do not exist. Leave these samples out."
+        warnings.warn(
+            f"{empty.size} of {len(total)} samples hold no counts at all (first: position {empty[0]}). Their counts per "
+            "million say nothing; leave these samples out.",
+            DataScaleWarning,
+            stacklevel=3,
         )
     sizes: Array = total
     return sizes
@@ -152,6 +160,5 @@ def log_counts(matrix: FeatureMatrix, *, per_million: bool = True, prior: float 
 
 def _negative() -> InputError:
     return InputError(
-        "The data hold negative values, so they are not counts. Give raw counts, or use a method for values on a "
-        "log scale."
+        "Negative values in data passed as counts. Give raw counts, or use a method for values on a log scale."
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import gammaln, polygamma, xlogy
 
 from latentadj.core.glm_families import NegativeBinomial
@@ -206,7 +207,7 @@ def estimate_dispersions(Y: FeatureMatrix, columns: Array, offset: Array) -> Dis
     return DispersionEstimate(np.exp(trend), np.exp(single), np.exp(peak(profile + prior)), variance)
 
 
-def _prior_variance(deviations: Array, used: Array, df: int) -> float:
+def _prior_variance(deviations: Array, used: NDArray[np.bool_], df: int) -> float:
     """Variance of log dispersions beyond the error of their estimates, from the inner features."""
     inner = deviations[used & (np.abs(deviations) < 4.0)]
     if inner.size == 0:

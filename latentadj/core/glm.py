@@ -50,8 +50,6 @@ class GLMFit:
         Residual deviance and Pearson's statistic.
     mean_slope : ndarray of shape (n_features,)
         Mean of ``V'(mu) (y - mu) / V(mu)`` over samples; see `quasi_dispersion`.
-    mean_weight : ndarray of shape (n_features,)
-        Mean of the working weights over samples.
     status : ndarray of int, shape (n_features,)
         0 fitted, 1 bias-reduced because the maximum-likelihood estimate is infinite, 2 infinite and left out (NaN),
         3 not converged.
@@ -62,7 +60,6 @@ class GLMFit:
     deviance: Array
     pearson: Array
     mean_slope: Array
-    mean_weight: Array
     status: NDArray[np.int8]
 
 
@@ -96,10 +93,12 @@ class GLMKernel:
         self.start = start
         self.separated = separated
         self.fit = GLMFit(
-            np.empty((n_features, d)),
-            np.empty((n_features, d, d)),
-            *(np.empty(n_features) for _ in range(4)),
-            np.empty(n_features, dtype=np.int8),
+            coef=np.empty((n_features, d)),
+            unscaled=np.empty((n_features, d, d)),
+            deviance=np.empty(n_features),
+            pearson=np.empty(n_features),
+            mean_slope=np.empty(n_features),
+            status=np.empty(n_features, dtype=np.int8),
         )
 
     def fork(self) -> Self:
@@ -127,7 +126,6 @@ class GLMKernel:
         fit.pearson[columns] = (residual**2 / variance).sum(axis=0)
         slope = part.family.variance_slope(mu, part.dispersion)
         fit.mean_slope[columns] = (slope * residual / variance).mean(axis=0)
-        fit.mean_weight[columns] = part.family.weight(mu, part.dispersion).mean(axis=0)
         lost = np.flatnonzero(status == SEPARATED) + columns.start
         fit.coef[lost], fit.unscaled[lost] = np.nan, np.nan
 
@@ -207,6 +205,7 @@ def fit_glm(
 
     Examples
     --------
+    >>> from latentadj.core.glm_families import GLM_FAMILIES
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> Y = ArrayMatrix(np.array([[1.0], [2.0], [6.0]]))
     >>> setting = GLMSetting(GLM_FAMILIES["poisson"], np.zeros(3), np.zeros(1))

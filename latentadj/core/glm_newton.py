@@ -105,7 +105,7 @@ class GLMBlockFit:
 
 
 def solve_each(matrices: Array, right: Array) -> Array:
-    """Solve ``(b, d, d)`` positive semi-definite systems with right sides ``(b, d)``; a hint of ridge keeps them regular."""
+    """Solve positive semi-definite ``(b, d, d)`` systems for right sides ``(b, d)``, kept regular by a ridge."""
     d = matrices.shape[-1]
     if d == 0:
         return np.empty_like(right)
@@ -221,7 +221,7 @@ def has_run_to_infinity(block: GLMBlock, coef: Array) -> NDArray[np.bool_]:
     if coef.shape[1] == 0:
         return np.zeros(len(coef), dtype=bool)
     information = block.expected_information(block.mean(coef))
-    usable = np.isfinite(information).all(axis=(1, 2))
+    usable = np.asarray(np.isfinite(information).all(axis=(1, 2)))
     smallest = np.linalg.eigvalsh(np.where(usable[:, None, None], information, 0.0))[:, 0]
     out: NDArray[np.bool_] = smallest < LOST_INFORMATION
     return out

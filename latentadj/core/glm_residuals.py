@@ -29,7 +29,8 @@ class DevianceResiduals:
     >>> from latentadj.core.glm_families import GLM_FAMILIES
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> setting = GLMSetting(GLM_FAMILIES["gaussian"], np.zeros(2), np.zeros(1))
-    >>> DevianceResiduals(ArrayMatrix(np.array([[3.0], [4.0]])), np.ones((2, 1)), np.ones((1, 1)), setting).read(slice(0, 1))
+    >>> Y = ArrayMatrix(np.array([[3.0], [4.0]]))
+    >>> DevianceResiduals(Y, np.ones((2, 1)), np.ones((1, 1)), setting).read(slice(0, 1))
     array([[2.],
            [3.]])
     """

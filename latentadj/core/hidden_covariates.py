@@ -67,7 +67,8 @@ class HiddenCovariateProblem:
             Relative fall of the objective in a round at which it counts as settled.
         max_iter : int
         """
-        scores, found = self.start(k), []
+        scores = self.start(k)
+        found: list[float] = []
         weights = self.weights_of(scores)
         converged = False
         while len(found) < max_iter and not converged:
@@ -84,7 +85,8 @@ class HiddenCovariateProblem:
         singular = np.sqrt(np.maximum(values[::-1], 0.0))
         length = np.sqrt(np.maximum(singular - np.sqrt(self.prior * self.ridge_b), 0.0))
         scaled = np.maximum(length, 1e-3 * np.sqrt(singular)) * (self.ridge_b / self.prior) ** 0.25
-        return vectors[:, ::-1] * scaled
+        out: Array = vectors[:, ::-1] * scaled
+        return out
 
     def scores_of(self, scores: Array, weights: Array) -> Array:
         """New Z, given the B that belongs to the old one, and U."""

@@ -1,9 +1,11 @@
 """Stage 3: latent-factor methods, a file each."""
 
+from latentadj.factors.backwash import BACKWASH
 from latentadj.factors.base import FittedFactors, LatentFactorEstimator, frozen_scores, random_generator
 from latentadj.factors.cate import CATE
 from latentadj.factors.cate_nc import NegativeControlCATE
 from latentadj.factors.info import MethodInfo
+from latentadj.factors.mouthwash import MOUTHWASH
 from latentadj.factors.no_factors import NoFactors
 from latentadj.factors.residual_pca import ResidualPCA
 from latentadj.factors.ruv2 import RUV2
@@ -23,11 +25,15 @@ METHODS: tuple[type[LatentFactorEstimator], ...] = (
     RUV4,
     CATE,
     NegativeControlCATE,
+    MOUTHWASH,
+    BACKWASH,
 )
 
 __all__ = [
+    "BACKWASH",
     "CATE",
     "METHODS",
+    "MOUTHWASH",
     "RUV2",
     "RUV4",
     "SVA",

@@ -58,8 +58,8 @@ class DSVA(LinkedFactorEstimator):
         summary="Residual components, linked to the primary variables by centred regression over all features.",
         identification="orthogonality",
         cautions=(
-            "Effects that follow the loadings are taken for confounding: type-I error 0.07 when 10 % of the features have "
-            "such effects. CATE stands this better as long as they are few.",
+            "Effects that follow the loadings are taken for confounding: type-I error 0.07 when 10 % of the features "
+            "have such effects. CATE stands this better as long as they are few.",
         ),
     )
 

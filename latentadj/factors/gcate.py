@@ -145,8 +145,8 @@ class GCATE(LatentFactorEstimator):
 def _model_of(problem: AdjustmentProblem) -> GLMModel:
     if not isinstance(problem.model, GLMModel):
         raise MethodError(
-            f"GCATE fits generalised linear models and was given {type(problem.model).__name__}. Leave model= out, give "
-            "GLMModel(...), or use CATE."
+            f"GCATE fits generalised linear models and was given {type(problem.model).__name__}. Leave model= out, "
+            "give GLMModel(...), or use CATE."
         )
     return problem.model
 
@@ -186,9 +186,8 @@ def _glm_estimate(problem: AdjustmentProblem, model: GLMModel, setting: GLMSetti
         return FactorEstimate(scores, converged=converged, n_iter=rounds, details=details)
     final = fit_glm(problem.matrix, _with_scores(problem.basis, scores).q, setting)
     scale = moderated_scale(final, df, known, problem.constant)
-    unscaled = np.linalg.inv(problem.primary_residual.T @ problem.primary_residual)
     found = estimate_link(
-        joint_effects(final, problem.basis, problem.primary_columns, problem.constant, scale), unscaled
+        joint_effects(final, problem.basis, problem.primary_columns, problem.constant, scale), problem.primary_unscaled
     )
     linked = scores + problem.primary_residual @ found.omega
     return FactorEstimate(linked, link=found, converged=converged and found.converged, n_iter=rounds, details=details)

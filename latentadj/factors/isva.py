@@ -75,10 +75,10 @@ class ISVA(LatentFactorEstimator):
         identified_by="each factor drives a set of features that the primary variables leave alone",
         summary="Independent components of the features that follow each independent component of the residuals.",
         cautions=(
-            "Where many features respond, factors take up some of their effects: type-I error 0.06 to 0.07 with 30 % "
-            "effects.",
-            "Components are told apart by the fourth moments of the loadings; single factors mean little when those are "
-            "close to normal.",
+            "Factors take up some of the effects where these are many or strong: type-I error 0.07 with 30 % effects, "
+            "0.11 with 10 % effects of three times the noise.",
+            "Components are told apart by the fourth moments of the loadings; single factors mean little when those "
+            "are close to normal.",
         ),
         not_promised={
             "nuisance_effects": "Components of the centred data hold the nuisance columns' effects, by definition.",

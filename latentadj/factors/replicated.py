@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from latentadj.core.matrix import Array, RotatedMatrix
 from latentadj.core.replicates import corrected_scores, factor_room, membership, ruv_three, within_variance
 from latentadj.design import Design
-from latentadj.exceptions import ControlsError, FactorLimitWarning, MethodError
+from latentadj.exceptions import FactorLimitWarning, MethodError
 from latentadj.factors.base import LatentFactorEstimator
+from latentadj.factors.limits import capped_by_controls
 from latentadj.num_factors import choose_number
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
@@ -79,21 +80,16 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
 
     def _choose_number(self, problem: AdjustmentProblem, rng: np.random.Generator) -> NumFactorsResult:
         sets = self._sets(problem)
-        n_controls = int(self._controls(problem).sum())
-        room = factor_room(sets.labels, n_controls)
+        room = factor_room(sets.labels, problem.n_features)
+        message = f"replicates carry at most {room} factors: samples beyond the first of each set of replicates"
         given = isinstance(self.n_factors, Integral) and not isinstance(self.n_factors, bool) and self.n_factors >= 0
         if given and int(self.n_factors) <= room:
             return NumFactorsResult(int(self.n_factors), "user", room)
-        message = (
-            f"replicates and controls carry at most {room} factors (samples beyond the first of each set of "
-            f"replicates, and no more than the {n_controls} controls that vary)"
-        )
         if given:
-            error = ControlsError if room == n_controls else MethodError
-            raise error(f"n_factors={self.n_factors}: {message}. Use fewer factors, or more replicates and controls.")
+            raise MethodError(f"n_factors={self.n_factors}: {message}. Use fewer factors, or more replicates.")
         number = choose_number(self._between_replicates(problem, sets), self.n_factors, rng)
         if number.n_factors > room:
-            warnings.warn(f"Using {room} factors: {message}.", FactorLimitWarning, stacklevel=4)
+            warnings.warn(f"Using {room} factors; {message}.", FactorLimitWarning, stacklevel=4)
         return replace(number, n_factors=min(number.n_factors, room))
 
     def _between_replicates(self, problem: AdjustmentProblem, sets: ReplicateSets) -> AdjustmentProblem:
@@ -107,6 +103,8 @@ class ReplicateFactorEstimator(LatentFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         sets, plain = self._sets(problem), problem if problem.raw is None else problem.raw
         controls = self._controls(problem)
+        if problem.controls is not None:
+            n_factors = capped_by_controls(problem, n_factors, self.n_factors)
         mean, weights = (None, None) if self._literal else (plain.sums.mean, plain.unit_weights)
         found = ruv_three(
             plain.matrix, sets.labels, controls, n_factors, pseudo=sets.pseudo, weights=weights, mean=mean

@@ -62,6 +62,8 @@ class RUVRidgeInverse(RUVInverse):
         identification="controls",
         needs=("controls",),
         cautions=("Keeps a loading per feature and residual direction: as much memory as the data.",),
+        not_promised={"finite_answer": "All residual directions are used, whatever number is asked for."},
+        rounding=1e-10,
     )
 
     def __init__(

@@ -81,6 +81,9 @@ class RUV3(ReplicateFactorEstimator):
             "Pseudo-replicates take part of the biology for known; labels that were made from the outcome or from "
             "clusters of the same data make tests too optimistic.",
         ),
+        not_promised={
+            "nuisance_effects": "Effects of nuisance columns that differ within replicates are part of the differences."
+        },
     )
     sample_parameters: ClassVar[tuple[str, ...]] = ("replicates", "biology", "unwanted")
 

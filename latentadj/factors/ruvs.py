@@ -61,6 +61,9 @@ class RUVs(OnLogCounts, ReplicateFactorEstimator):
         identification="replicates",
         needs=("replicates",),
         input_scale="counts",
+        not_promised={
+            "nuisance_effects": "Effects of nuisance columns that differ within replicates are part of the differences."
+        },
         cautions=(
             "Sees only unwanted variation that differs within replicates: replicates must span the batches.",
             "Without controls, true effects that follow the factors' loadings are absorbed.",

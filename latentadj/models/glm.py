@@ -159,7 +159,7 @@ class GLMModel:
             )
         if isinstance(self.size_factors, str) and self.size_factors not in SIZE_FACTORS:
             raise MethodError(
-                f"size_factors={self.size_factors!r} is unknown; use one of {', '.join(SIZE_FACTORS)}, None or an array."
+                f"size_factors={self.size_factors!r} is unknown; use {' or '.join(SIZE_FACTORS)}, None or an array."
             )
         if self.separated not in SEPARATIONS:
             raise MethodError(f"separated={self.separated!r} is unknown; choose one of {', '.join(SEPARATIONS)}.")

@@ -61,7 +61,7 @@ def scree(result: AdjustmentResult, ax: Axes | None = None) -> Axes:
     _draw_shares(ax, table)
     for i, (k, rules) in enumerate(sorted(answers.items())):
         style = _STYLES[i % len(_STYLES)]
-        ax.axvline(k + 0.5, color=PALETTE[1 + i % 3], ls=style, lw=1.6, label=f"{k}: {', '.join(rules)}")
+        ax.axvline(k + 0.5, color=PALETTE[1 + i % 3], ls=style, lw=1.6, label=f"{k}: {_named(rules)}")
     ax.set(xlabel="direction", ylabel="share of residual variation", xlim=(0.3, len(table) + 0.7))
     _scale_axes(ax)
     tidy_frame(ax)
@@ -92,6 +92,14 @@ def _draw_shares(ax: Axes, table: pd.DataFrame) -> None:
         ax.fill_between(null["factor"], null["null_median"], null["null_upper"], color=GREY, alpha=0.3, lw=0)
 
 
+def _named(rules: list[str]) -> str:
+    """Name up to two rules; of more, the one that was used and how many others agree."""
+    if len(rules) <= 2:
+        return ", ".join(rules)
+    used = [rule for rule in rules if rule.endswith("(used)")]
+    return f"{used[0]}, {len(rules) - 1} others" if used else f"{len(rules)} rules"
+
+
 def _answers(result: AdjustmentResult) -> dict[int, list[str]]:
     """Rules by their answer, the one that was used marked."""
     number = result.num_factors
@@ -104,4 +112,15 @@ def _answers(result: AdjustmentResult) -> dict[int, list[str]]:
     return answers
 
 
-_SHORT = {"parallel_analysis": "parallel", "parallel_analysis_wishart": "Wishart", "gavish_donoho": "Gavish-Donoho"}
+_SHORT = {
+    "parallel_analysis": "parallel",
+    "parallel_analysis_wishart": "Wishart",
+    "gavish_donoho": "Gavish-Donoho",
+    "eigenvalue_difference": "ED",
+    "eigenvalue_ratio": "ER",
+    "growth_ratio": "GR",
+    "bai_ng_ic2": "Bai-Ng",
+    "dpa": "DPA",
+    "ddpa_plus": "DDPA+",
+    "control_ratio": "controls",
+}

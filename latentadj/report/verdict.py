@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -110,11 +111,12 @@ def _number_line(result: AdjustmentResult) -> Verdict:
     chosen = result.num_factors
     by = "the number was given" if chosen.chosen_by == "user" else f"chosen by {_rule(chosen.chosen_by)}"
     text = f"{_plural(result.n_factors, 'hidden factor')}; {by}, at most {chosen.limit} were possible."
-    others = [answer for answer in chosen.answers if answer.rule != chosen.chosen_by]
+    others = Counter(a.n_factors for a in chosen.answers if a.rule != chosen.chosen_by)
     if others:
-        text += f" Other rules say {', '.join(f'{a.n_factors} ({_rule(a.rule)})' for a in others)}."
-    numbers = [answer.n_factors for answer in chosen.answers]
-    agree = not numbers or max(numbers) - min(numbers) <= max(1, max(numbers) // 2)
+        said = (f"{k} ({_plural(count, 'rule')})" for k, count in sorted(others.items()))
+        text += f" Other rules say {', '.join(said)}."
+    numbers = np.array(list(others.elements()))
+    agree = not others or float(np.mean(np.abs(numbers - result.n_factors) <= 1)) >= 0.5
     return Verdict("ok" if agree else "note", "Hidden factors", text)
 
 

@@ -9,6 +9,7 @@ from latentadj.results.factors import (
     RuleAnswer,
     Subtraction,
 )
+from latentadj.results.shrinkage import ShrunkenEffects, shrink
 from latentadj.results.statistics import CalibrationRecord, JointTests, TestStatistics, test_contrasts, test_jointly
 from latentadj.results.storage import load_result, save_result
 
@@ -21,11 +22,13 @@ __all__ = [
     "LinkEstimate",
     "NumFactorsResult",
     "RuleAnswer",
+    "ShrunkenEffects",
     "Subtraction",
     "TestStatistics",
     "confounding_test",
     "load_result",
     "save_result",
+    "shrink",
     "test_contrasts",
     "test_jointly",
 ]

@@ -19,11 +19,12 @@ from latentadj.results.card import html_card
 from latentadj.results.components import Components, sample_components
 from latentadj.results.confounding import ConfoundingTest
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
+from latentadj.results.shrinkage import ShrunkenEffects, shrink_tests
 from latentadj.results.statistics import TestStatistics, test_contrasts, test_jointly
 from latentadj.results.table import STYLES, check_choice, joint_table, limma_table, tidy_table
 
 if TYPE_CHECKING:
-    from latentadj.diagnostics import FactorPath
+    from latentadj.diagnostics.factor_path import FactorPath
 
 Array = NDArray[np.float64]
 WHICH = ("adjusted", "unadjusted", "uncalibrated")
@@ -251,6 +252,28 @@ class AdjustmentResult:
             weights = self.loadings.to_numpy()
         return sample_components(self.matrix, self.estimate.scores, weights, n_components)
 
+    def shrink(self, mixture: str = "uniform") -> ShrunkenEffects:
+        """Shrink the adjusted effects towards zero, by a prior that all features share (ash).
+
+        Parameters
+        ----------
+        mixture : {"uniform", "halfuniform", "normal"}, default="uniform"
+            Shape of the prior beside its mass at zero.
+
+        Returns
+        -------
+        ShrunkenEffects
+            Posterior means and standard deviations, local false sign rates, s-values and local false discovery rates
+            of every tested column. Methods that estimate such a prior themselves (MOUTHWASH, BACKWASH) give their own.
+
+        Notes
+        -----
+        Stephens (2017), Biostatistics 18:275.
+        """
+        if self.estimate.posterior is not None:
+            return self.estimate.posterior
+        return shrink_tests(self.tests, mixture=mixture)
+
     def k_path(self, longest: int | None = None) -> FactorPath:
         """Adjust for 0, 1, ..., `longest` factors at the price of one decomposition.
 
@@ -270,7 +293,7 @@ class AdjustmentResult:
         InputError
             For a result read from disk, which does not hold the data.
         """
-        from latentadj.diagnostics import factor_path
+        from latentadj.diagnostics.factor_path import factor_path
 
         return factor_path(self, longest)
 

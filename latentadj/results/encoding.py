@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.core.mixture_prior import MixturePrior
 from latentadj.core.regression import LinkUncertainty, RegressionFit
 from latentadj.core.variance import VariancePrior
 from latentadj.core.whitening import Whitening
@@ -39,6 +40,7 @@ from latentadj.results.factors import (
     Subtraction,
 )
 from latentadj.results.recipes import StoredRecipe
+from latentadj.results.shrinkage import ShrunkenEffects
 from latentadj.results.statistics import CalibrationRecord, JointTests, TestStatistics
 
 __all__ = ["ResultReader", "ResultWriter"]
@@ -51,8 +53,8 @@ CLASSES: dict[str, type[Any]] = {
         cls.__name__: cls
         for cls in (
             AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe,
-            JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, NumFactorsResult, RegressionFit,
-            RuleAnswer, Subtraction, TestStatistics, VariancePrior, Whitening,
+            JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, MixturePrior, NumFactorsResult, RegressionFit,
+            RuleAnswer, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior, Whitening,
         )
     },
 }  # fmt: skip

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.whitening import Whitening
+from latentadj.results.shrinkage import ShrunkenEffects
 
 Array = NDArray[np.float64]
 
@@ -197,7 +198,7 @@ class FactorEstimate:
     link: LinkEstimate | None = None
     subtraction: Subtraction | None = None
     whitening: Whitening | None = None
-    posterior: Any = None
+    posterior: ShrunkenEffects | None = None
     feature_weights: Array | None = None
     converged: bool = True
     n_iter: int = 0

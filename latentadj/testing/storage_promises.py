@@ -6,18 +6,21 @@ import numpy as np
 
 from latentadj.core.passes import pass_options
 from latentadj.testing.comparison import numbers, require, require_same
-from latentadj.testing.promise import Promise
+from latentadj.testing.promise import Promise, only_with_number
 from latentadj.testing.subject import Subject
 
 
 def finite_answer(subject: Subject) -> None:
     """The comparisons of the other promises would also hold for NaN everywhere."""
-    if subject.takes_number:
-        found, asked = subject.usual.n_factors, subject.study.n_factors
-        require(found == asked, f"{asked} factors were asked for, {found} came back.")
     for name, values in subject.expected.items():
         require(np.isfinite(values).all(), f"{name} holds numbers that are not finite.")
     require(np.ptp(subject.expected["estimate"]) > 0, "All features have the same effect.")
+
+
+def number_as_asked(subject: Subject) -> None:
+    """As many factors as ``n_factors`` says."""
+    found, asked = subject.usual.n_factors, subject.study.n_factors
+    require(found == asked, f"{asked} factors were asked for, {found} came back.")
 
 
 def block_width(subject: Subject) -> None:
@@ -79,7 +82,8 @@ def float32_rounding(subject: Subject) -> None:
 
 
 STORAGE = (
-    Promise("finite_answer", "Gives the number of factors asked for, and finite numbers.", finite_answer),
+    Promise("finite_answer", "Factors, loadings, variances and tests are finite numbers.", finite_answer),
+    Promise("number_as_asked", "n_factors factors come back.", number_as_asked, only_with_number),
     Promise("block_width", "The block width changes nothing beyond round-off.", block_width),
     Promise("threads", "The number of threads changes nothing at all.", threads),
     Promise("repetition", "The same data, settings and seed give the same numbers, bit by bit.", repetition),

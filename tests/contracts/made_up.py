@@ -11,8 +11,6 @@ from latentadj.testing import PROMISES, Subject, made_up_study
 from latentadj.testing.estimator import SINGLE
 from latentadj.testing.study import FORMULA
 
-K = made_up_study().n_factors
-
 all_methods = pytest.mark.parametrize("method", METHODS, ids=lambda cls: cls.method_info.name)
 all_promises = pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.name)
 

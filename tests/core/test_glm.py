@@ -47,14 +47,14 @@ def in_design(basis, fit):
 
 @pytest.mark.parametrize("family", ["poisson", "negative_binomial", "binomial"])
 def test_same_as_r(stored, family):
-    """R's Fisher scoring stops when the deviance changes by 1e-14 of itself: errors of its coefficients are about 1e-7
-    of a standard error. Largest differences seen: 3e-8 for the negative binomial, 1e-12 for the others."""
+    """Largest differences seen: coefficients 6e-9 (negative binomial, where R's Fisher scoring stops early; 1e-13 for
+    the others), covariances 2e-7 of themselves (R's belong to the iterate before the last), deviances 2e-14."""
     y, basis, setting = problem(stored, family)
     fit = fit_glm(ArrayMatrix(y), basis.q, setting)
     coef, unscaled = in_design(basis, fit)
     ok = fit.status == FITTED
     assert ok.sum() >= 10
-    np.testing.assert_allclose(coef[ok], stored[f"{family}_coef"][ok], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(coef[ok], stored[f"{family}_coef"][ok], rtol=1e-7, atol=1e-8)
     np.testing.assert_allclose(unscaled[ok], stored[f"{family}_unscaled"][ok], rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(fit.deviance[ok], stored[f"{family}_deviance"][ok], rtol=1e-10)
     np.testing.assert_allclose(fit.pearson[ok], stored[f"{family}_pearson"][ok], rtol=1e-6)

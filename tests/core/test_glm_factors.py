@@ -97,7 +97,7 @@ def test_no_nearby_scores_are_better(family):
 
 
 def test_features_of_weight_zero_do_not_count():
-    Y, design, setting, truth, rng = study("poisson")
+    Y, design, setting, _, rng = study("poisson")
     spoiled = Y.values.copy()
     spoiled[:, :20] = rng.poisson(50, size=(N, 20)) * np.arange(1, 21)
     weights = np.ones(M)
@@ -129,7 +129,7 @@ def test_gaussian_joint_fit_is_principal_components():
 
 @families
 def test_single_samples_get_their_own_mode(family):
-    Y, _, setting, truth, rng = study(family)
+    _, _, setting, truth, rng = study(family)
     loadings, baseline = rng.normal(0, 0.5, size=(M, K)), rng.normal(size=M)
     weights, ridge = rng.uniform(0.5, 2, size=M), np.array([1.0, 2.0])
     mu = setting.family.mean(truth @ loadings.T + baseline + setting.offset[:, None])

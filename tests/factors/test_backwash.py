@@ -1,9 +1,8 @@
 """BACKWASH against vicar 0.1-11, and what its prior does.
 
 sim1 agrees to 1e-6. On bladderbatch the factor on the variances has no bound and all effects vanish, as in the package.
-On sim2 the package stops early: 0.008 in lfsr; a textbook iteration passes within 0.0012 of its table in round 800 and ends at
-ours. The bound that is maximised is checked against that iteration in
-``tests/core/test_confounded_mixture.py``.
+On sim2 the package stops early: 0.008 in lfsr; a textbook iteration passes within 0.0012 of its table in round 800 and
+ends at ours. The bound that is maximised is checked against it in ``tests/core/test_confounded_mixture.py``.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 
 def test_hidden_factors_are_found_beside_known_ones() -> None:
     data = study("sim1").data
-    result = study("sim1").adjust(PEER(3))
+    result = study("sim1").adjust(PEER(3), allow_invalid=True)
     truth = data.sample_data[["z1", "z2", "z3"]].to_numpy()
     assert result.estimate.converged
     assert canonical_correlations(result.factors.to_numpy(), truth).min() > 0.95
@@ -31,14 +31,14 @@ def test_hidden_factors_are_found_beside_known_ones() -> None:
 
 
 def test_bound_rises() -> None:
-    bound = study("sim1").adjust(PEER(4)).estimate.details["bound"]
+    bound = study("sim1").adjust(PEER(4), allow_invalid=True).estimate.details["bound"]
     assert len(bound) > 3
     assert np.diff(bound).min() > -1e-7
 
 
 def test_factors_beyond_the_truth_are_dropped() -> None:
     with pytest.warns(la.exceptions.FactorLimitWarning, match="switched off"):
-        result = study("sim1").adjust(PEER(10))
+        result = study("sim1").adjust(PEER(10), allow_invalid=True)
     assert 3 <= result.n_factors < 10
 
 
@@ -47,14 +47,17 @@ def test_units_and_means_do_not_matter() -> None:
     s = simulate(replace(FAMILIES["base"], n_features=200), 0)
     rng = np.random.default_rng(0)
     unit, shift = np.exp(2 * rng.normal(size=200)), 10 * rng.normal(size=200)
-    plain, other = (la.adjust(X, s.design, method=PEER(3), inference="ordinary") for X in (s.X, s.X * unit + shift))
+    plain, other = (
+        la.adjust(X, s.design, method=PEER(3), allow_invalid=True, inference="ordinary")
+        for X in (s.X, s.X * unit + shift)
+    )
     assert_allclose(np.abs(other.factors), np.abs(plain.factors), rtol=0, atol=1e-8)
     assert_allclose(other.tests.statistic, plain.tests.statistic, rtol=1e-6, atol=1e-8)
 
 
 def test_with_the_whole_design_known_estimates_stay() -> None:
     """The primary columns are then known factors: hidden ones are orthogonal to them and change no estimate."""
-    result = study("sim1").adjust(PEER(3, known="design"))
+    result = study("sim1").adjust(PEER(3, known="design"), allow_invalid=True)
     assert_allclose(result.tests.estimate, result.unadjusted_tests.estimate, rtol=0, atol=1e-9)
 
 
@@ -62,8 +65,8 @@ def test_with_the_whole_design_known_estimates_stay() -> None:
     "options", [{"known": "all"}, {"noise_prior": (1.0, 0.0)}, {"relevance_prior": 3.0}, {"max_iter": 0}, {"tol": 0.0}]
 )
 def test_options_are_checked(options: dict) -> None:
-    with pytest.raises(la.exceptions.MethodError):
-        study("sim2").adjust(PEER(1, **options))
+    with pytest.raises(la.exceptions.MethodError, match=r"PEER|prior"):
+        study("sim2").adjust(PEER(1, **options), allow_invalid=True)
 
 
 @pytest.mark.slow

@@ -84,5 +84,5 @@ def test_options_are_checked(options: dict, error: type, message: str) -> None:
 
 
 def test_negative_values_are_refused() -> None:
-    with pytest.raises(la.exceptions.InputError, match="negative"):
+    with pytest.raises(la.exceptions.InputError, match="Negative"):
         adjusted(SVASeq(1), simcounts().frame - 5)

@@ -34,7 +34,9 @@ def nb_counts(rng, n, m, phi=0.15, level=3.0, size_sd=0.0):
 
 
 def test_negative_binomial_in_the_columns_of_the_design(stored):
-    """R's coefficients and unscaled covariances; sums of offsets move the intercept only. Tolerance: R's stopping rule."""
+    """R's coefficients and unscaled covariances; sums of offsets move the intercept only.
+
+    Tolerance: R's stopping rule."""
     model = GLMModel("negative_binomial", size_factors=stored["size"], dispersion=0.3)
     fit = model.fit(ArrayMatrix(stored["counts"]), design_basis(design_of(stored)))
     shift = np.array([np.log(stored["size"]).mean(), 0, 0])
@@ -200,7 +202,8 @@ def draw_binary(rng, z):
 @pytest.mark.parametrize("level", [0.5, 3.0])
 def test_type_one_error_of_counts(n, level, capsys):
     """Dispersions vary between features about 0.12. Standard error about 0.003 with ten studies of 800 features.
-    Wald tests of ten samples with one or two counts each are conservative (0.026), like all Wald tests of rare events."""
+    Wald tests of ten samples with one or two counts each are conservative (0.026), like all Wald tests
+    of rare events."""
     found = null_level(GLMModel(size_factors=None), draw_nb(level), n, 10)
     with capsys.disabled():
         print(f"\nNB, n {n}, level {level}: {found:.4f}")

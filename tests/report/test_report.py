@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 import latentadj as la
+from latentadj.diagnostics.ledger import assumption_ledger
 from latentadj.exceptions import MissingExtraError, OutputError
 from latentadj.report import document, report_html, write_report
 from latentadj.report.markup import number
@@ -254,6 +255,16 @@ def test_verdicts_follow_the_study():
     assert lines_about(bladder(0), "Confounding")[0][0] == "note"
     invalid = replace(confounded(1.5), valid_for_testing=False)
     assert lines_about(invalid, "Confounding")[0][0] == "warning"
+
+
+def test_the_ledger_is_shown(page_of_bladder):
+    text = " ".join(Page(page_of_bladder).text)
+    result = bladder()
+    for check in assumption_ledger(result):
+        assert check.cause in text
+    assert "passing them is no proof" in text
+    nothing = " ".join(Page(report_html(replace(confounded(1.5), identification="nothing"))).text)
+    assert "Nothing about this can be checked with these data." in nothing
 
 
 def test_verdicts_name_what_was_hidden():

@@ -132,7 +132,7 @@ BROKEN = [
     (RawData, "nuisance_effects"),
     (Penalised, "units"),
     (Writing, "input_untouched"),
-    (OneMore, "finite_answer"),
+    (OneMore, "number_as_asked"),
     (NotFinite, "finite_answer"),
     (SinglePrecision, "float32_storage"),
     (WrongLink, "link"),
