@@ -25,6 +25,7 @@ from latentadj.exceptions import LatentAdjError, LatentAdjWarning
 from latentadj.factors import (
     BACKWASH,
     CATE,
+    GCATE,
     MOUTHWASH,
     RUV2,
     RUV4,
@@ -38,6 +39,7 @@ from latentadj.factors import (
     TwoStepSVA,
 )
 from latentadj.inference import ModeratedT, OrdinaryT, PooledVariance
+from latentadj.models import GLMModel
 from latentadj.num_factors import (
     BaiNg,
     BiCrossValidation,
@@ -62,6 +64,7 @@ __version__ = version("latentadj")
 __all__ = [
     "BACKWASH",
     "CATE",
+    "GCATE",
     "MOUTHWASH",
     "RUV2",
     "RUV4",
@@ -82,6 +85,7 @@ __all__ = [
     "Elbow",
     "EmpiricalNull",
     "FeatureFoldCrossValidation",
+    "GLMModel",
     "GavishDonoho",
     "LatentAdjError",
     "LatentAdjWarning",

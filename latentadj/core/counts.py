@@ -130,8 +130,8 @@ def library_sizes(matrix: FeatureMatrix) -> Array:
     empty = np.flatnonzero(total == 0)
     if empty.size:
         warnings.warn(
-            f"{empty.size} of {len(total)} samples hold no counts at all (first: position {empty[0]}). Their counts per "
-            "million say nothing; leave these samples out.",
+            f"{empty.size} of {len(total)} samples hold no counts at all (first: position {empty[0]}). Their counts "
+            "per million say nothing; leave these samples out.",
             DataScaleWarning,
             stacklevel=3,
         )

@@ -128,9 +128,7 @@ def _random_starts(response: Array, predictors: Array, n_starts: int, rng: np.ra
     return out
 
 
-def _concentrated(
-    response: Array, predictors: Array, coefs: Array, n_kept: int, max_steps: int
-) -> tuple[Array, Array]:
+def _concentrated(response: Array, predictors: Array, coefs: Array, n_kept: int, max_steps: int) -> tuple[Array, Array]:
     """Objectives ``(s,)`` and coefficients ``(s, k)`` after at most so many concentration steps of every start."""
     m, k = predictors.shape
     products = (predictors[:, :, None] * predictors[:, None, :]).reshape(m, k * k)

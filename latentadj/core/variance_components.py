@@ -103,7 +103,8 @@ def _complement(columns: Array) -> Array:
     n_samples, rank = columns.shape
     if rank == 0:
         return np.eye(n_samples)
-    return np.asarray(qr(columns, mode="full")[0])[:, rank:]
+    full = np.asarray(qr(columns, mode="full")[0], dtype=np.float64)
+    return full[:, rank:]
 
 
 def restricted_shares(gram: Array, components: Array, start: Array) -> Array:

@@ -174,7 +174,7 @@ def _one_covariance(
     if not square:
         labels = resolve_annotation(name, value, n_samples, sample_data, sample_ids)
         codes = pd.factorize(np.asarray(labels).ravel())[0]
-        return (codes[:, None] == codes[None, :]).astype(np.float64)
+        return np.asarray(codes[:, None] == codes[None, :], dtype=np.float64)
     matrix = np.asarray(value, dtype=np.float64)
     _check_covariance(name, matrix, n_samples)
     return (matrix + matrix.T) / 2.0

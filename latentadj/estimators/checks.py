@@ -19,6 +19,7 @@ from latentadj.exceptions import (
     OrthogonalFactorsWarning,
     PrecisionWarning,
 )
+from latentadj.models import LinearModel
 from latentadj.problem import AdjustmentProblem
 from latentadj.results import AdjustmentResult
 
@@ -36,6 +37,8 @@ def check_data(problem: AdjustmentProblem, names: np.ndarray) -> None:
             "they stay in the table with status 'constant' and without statistics.",
             ConstantFeaturesWarning,
         )
+    if not isinstance(problem.model, LinearModel):
+        return
     message = _scale_message(problem.matrix.read(slice(0, min(1000, problem.n_features))))
     if message:
         _warn(message, DataScaleWarning)

@@ -24,9 +24,10 @@ from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
-from latentadj.exceptions import InputNoteWarning, InvalidForTestingError, LatentAdjWarning
+from latentadj.exceptions import InputNoteWarning, InvalidForTestingError, LatentAdjWarning, MethodError
 from latentadj.factors import FittedFactors, LatentFactorEstimator, random_generator
 from latentadj.inference import Inference
+from latentadj.models import LinearModel
 from latentadj.problem import AdjustmentProblem
 from latentadj.refit import augmented_design
 from latentadj.results import AdjustmentResult, TestStatistics, confounding_test, test_contrasts
@@ -171,8 +172,21 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
 def weighed_problem(
     problem: AdjustmentProblem, weights: SampleWeights | None, rng: np.random.Generator, sample_ids: Sequence[str]
 ) -> AdjustmentProblem:
-    """Bring the samples to equal noise variance, where weights are wanted."""
-    return problem if weights is None else problem.whitened(weights.whitening(problem, rng, sample_ids))
+    """Bring the samples to equal noise variance, where weights are wanted.
+
+    Raises
+    ------
+    MethodError
+        For models other than least squares, whose variances follow from their means.
+    """
+    if weights is None:
+        return problem
+    if not isinstance(problem.model, LinearModel):
+        raise MethodError(
+            f"Sample weights are for least squares, and features are fitted by {type(problem.model).__name__} here. "
+            "Leave sample_weights out, or use a method for log counts such as RUVg or CATE on log counts per million."
+        )
+    return problem.whitened(weights.whitening(problem, rng, sample_ids))
 
 
 def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: FittedFactors) -> AdjustmentResult:

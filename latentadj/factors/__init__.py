@@ -4,6 +4,7 @@ from latentadj.factors.backwash import BACKWASH
 from latentadj.factors.base import FittedFactors, LatentFactorEstimator, frozen_scores, random_generator
 from latentadj.factors.cate import CATE
 from latentadj.factors.cate_nc import NegativeControlCATE
+from latentadj.factors.gcate import GCATE
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.mouthwash import MOUTHWASH
 from latentadj.factors.no_factors import NoFactors
@@ -27,11 +28,13 @@ METHODS: tuple[type[LatentFactorEstimator], ...] = (
     NegativeControlCATE,
     MOUTHWASH,
     BACKWASH,
+    GCATE,
 )
 
 __all__ = [
     "BACKWASH",
     "CATE",
+    "GCATE",
     "METHODS",
     "MOUTHWASH",
     "RUV2",

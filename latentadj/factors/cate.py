@@ -185,9 +185,7 @@ class CATE(LinkedFactorEstimator):
         if self.factor_analysis == "ml":
             return random_score_directions(problem, problem.unit_spectrum.vectors[:, :k])
         if self.factor_analysis == "esa":
-            return early_stopped_components(
-                problem.matrix, basis.complement(), basis.q, rss, rss, k, divisor=divisor
-            )
+            return early_stopped_components(problem.matrix, basis.complement(), basis.q, rss, rss, k, divisor=divisor)
         model = super()._factor_model(problem, k)
         if self.factor_analysis == "pc":
             return model

@@ -19,7 +19,7 @@ class NegativeControlCATE(CATE):
     n_factors : {"auto"} or int or NumFactorsRule, default="auto"
     controls : array-like
         Negative controls: names, integer positions or a boolean mask.
-    factor_analysis : {"weighted", "ml", "pc"}, default="weighted"
+    factor_analysis : {"weighted", "ml", "pc", "esa"}, default="weighted"
     compat : {None, "cate"}, default=None
     model : PrimaryModel or None, default=None
     random_state : default=0

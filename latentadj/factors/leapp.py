@@ -62,7 +62,9 @@ class LEAPP(LinkedFactorEstimator):
         identified_by="few features have a true effect",
         summary="Weighted residual components, linked to the primary variables jointly with sparse effects.",
         cautions=(
-            "With dense effects too small to be told apart one by one, they pull the link like noise does.",
+            "Dense effects that are too small to be told apart one by one pull the link when they follow the loadings.",
+            "penalty='ridge' is least squares over all features: effects that follow the loadings bias it (type-I "
+            "error 0.065, false discoveries 0.15 in simulations).",
             "Which features count as affected while the link is estimated is a hard choice: small changes of the "
             "data can move it.",
         ),

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import qr
 
+from latentadj.core.expectation_maximization import SumOfSquaresKernel
 from latentadj.core.kernels import GramKernel, ProjectionKernel
 from latentadj.core.matrix import Array, RotatedMatrix
-from latentadj.core.expectation_maximization import SumOfSquaresKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.robust import LOSSES, least_squares, m_regression
 from latentadj.core.sparse_shift import THRESHOLD_STEP, ShiftProblem, select_shift
@@ -127,7 +127,9 @@ def alternated_components(problem: AdjustmentProblem, k: int) -> AlternatedCompo
         (gram,) = run_pass(rotated, GramKernel(n_rows, weights=weights))
         vectors = top_eigenvectors(gram, k)
         (loadings,) = run_pass(rotated, ProjectionKernel(vectors, problem.n_features))
-        left = total - np.einsum("mk,mk->m", loadings, loadings) - n_rows * (mean - loadings @ vectors.mean(axis=0)) ** 2
+        left = (
+            total - np.einsum("mk,mk->m", loadings, loadings) - n_rows * (mean - loadings @ vectors.mean(axis=0)) ** 2
+        )
         noise = np.where(varies, np.sqrt(np.maximum(left, 0.0) / (n_rows - 1)), 0.0)
         change = float(np.sum(np.abs(noise - old)) / np.sum(old))
     return AlternatedComponents(frame @ vectors, loadings * weights[:, None], noise, change <= TOLERANCE, n_iter)
@@ -156,7 +158,7 @@ def _regress(response: Array, predictors: Array, penalty: str) -> tuple[Array, A
     first = least_squares(response, predictors)
     start = m_regression(response, predictors, LOSSES["huber"], first, scale=None, tol=1e-4, max_iter=20)
     problem = ShiftProblem(response, predictors, penalty, start.coef)
-    count = int(round(problem.largest_threshold() / THRESHOLD_STEP)) + 1
+    count = round(problem.largest_threshold() / THRESHOLD_STEP) + 1
     fit = select_shift(problem, problem.largest_threshold() - THRESHOLD_STEP * np.arange(count))
     coef = least_squares(response - fit.before, predictors)
     residuals = response - predictors @ coef

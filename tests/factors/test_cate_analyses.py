@@ -59,7 +59,7 @@ class TestParity:
         assert_parity(result, stored(name)[f"cate_esa_{link}_nocal"])
 
     def test_early_stopping_calibrated(self, name: str) -> None:
-        beta, t, _ = np.hsplit(stored(name)["cate_esa_rr"], 3)
+        _, t, _ = np.hsplit(stored(name)["cate_esa_rr"], 3)
         tests = result_of(name, None, factor_analysis="esa").tests
         assert_allclose(tests.statistic[: len(t)] * EXACT_MAD / R_MAD, t, **STORED)
 

@@ -109,7 +109,7 @@ def test_order_of_samples() -> None:
 
 def test_ways_to_give_the_covariance() -> None:
     """A column of the table, labels, a matrix and a data frame in another order are the same."""
-    X, x, family = families(5)
+    X, x, family = families(5, m=100)
     ids = [f"s{i}" for i in range(60)]
     frame = pd.DataFrame(X, index=ids, columns=[f"g{i}" for i in range(X.shape[1])])
     table = pd.DataFrame({"x": x, "family": [f"f{i}" for i in family]}, index=ids)

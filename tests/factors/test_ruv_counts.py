@@ -87,12 +87,14 @@ def test_dropped_component() -> None:
 
 
 def test_depth_does_not_matter_per_million() -> None:
-    """Twice the counts of a sample, but for what is added to each, are the same sample."""
-    data = simcounts()
-    X = data.X * np.where(np.arange(40) % 2, 1000.0, 1.0)[:, None]
-    first = RUVg(2, controls=data.controls, constant=1e-9).fit(data.X + 1, group())
-    second = RUVg(2, controls=data.controls, constant=1e-9).fit((data.X + 1) * (X / data.X.clip(1)).clip(1, 1), group())
-    assert_allclose(first.factors_, second.factors_, rtol=0, atol=1e-8)
+    """A sample sequenced a thousand times as deep is the same sample, but for the constant added to each count."""
+    data, depth = simcounts(), np.where(np.arange(40) % 2, 1000.0, 1.0)[:, None]
+    options = {"controls": data.controls, "constant": 1e-9}
+    first = RUVg(2, **options).fit(data.X + 1, group()).factors_
+    second = RUVg(2, **options).fit((data.X + 1) * depth, group()).factors_
+    assert_allclose(second, first, rtol=0, atol=1e-8)
+    plain = RUVg(2, scale="log1p", **options).fit((data.X + 1) * depth, group()).factors_
+    assert canonical_correlations(plain, first).min() < 0.9
 
 
 def test_normalised_counts_keep_their_level_and_lose_the_factor() -> None:
@@ -138,7 +140,7 @@ class TestErrors:
     def test_negative_values(self) -> None:
         X = np.random.default_rng(0).normal(size=(12, 40))
         for method in (RUVg(1, controls=np.arange(20)), RUVs(1, replicates=np.repeat(range(6), 2)), RUVr(1)):
-            with pytest.raises(la.exceptions.InputError, match="negative values"):
+            with pytest.raises(la.exceptions.InputError, match="(?i)negative values"):
                 method.fit(X, np.tile([0, 1], 6))
 
     @pytest.mark.parametrize(
