@@ -115,6 +115,10 @@ class UnequalSamplesWarning(LatentAdjWarning):
     """Some samples are much noisier than the others and were weighed down."""
 
 
+class BrokenEntryPointWarning(LatentAdjWarning):
+    """A method that another package registers cannot be used and is left out."""
+
+
 class ControlsWarning(LatentAdjWarning):
     """The negative controls are few, or do not look null."""
 

@@ -73,6 +73,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             controls=controls,
             inference=args.inference,
             calibration=args.calibration,
+            sample_weights=args.sample_weights,
             random_state=args.seed,
             orientation=args.orientation,
             allow_invalid=args.allow_invalid,
@@ -82,7 +83,8 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
 
 def _check_request(args: Namespace) -> None:
     """Find unknown names, and a method that lacks something, before anything is read."""
-    resolve_inference(args.inference)
+    if args.inference != "auto":
+        resolve_inference(args.inference)
     resolve_calibration(args.calibration)
     if isinstance(args.n_factors, str) and args.n_factors.strip().lower() != "auto":
         rule_from_name(args.n_factors)

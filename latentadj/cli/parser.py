@@ -142,10 +142,23 @@ def _add_analysis(fit: Parser) -> None:
     group.add_argument(
         "--inference",
         metavar="NAME",
-        default="moderated",
-        help="moderated, moderated_trend, moderated_robust or ordinary (default: moderated)",
+        default="auto",
+        help="moderated, moderated_trend, moderated_robust, ordinary or pooled (default: moderated; with --method auto "
+        "towards a mean-variance trend where there is one)",
     )
-    group.add_argument("--calibration", metavar="NAME", help="none or mad (default: what the method asks for)")
+    group.add_argument(
+        "--calibration",
+        metavar="NAME",
+        help="none, mad, empirical_null, bacon, control_variance, rsvar, control_ecdf or evar (default: what the method "
+        "asks for)",
+    )
+    group.add_argument(
+        "--sample-weights",
+        metavar="NAME",
+        choices=("auto", "none", "quality"),
+        default="auto",
+        help="weigh samples by their noise: quality or none (default: quality with --method auto)",
+    )
     group.add_argument("--allow-invalid", action="store_true", help="test with a method that leaves confounding")
     group.add_argument("--seed", metavar="N", type=whole_number, default=0, help="random seed (default: 0)")
     group.add_argument("--threads", metavar="N", type=positive_number, help="worker threads (default: all cores)")

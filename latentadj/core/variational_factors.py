@@ -130,7 +130,7 @@ class VariationalFit:
     weights : ndarray of shape (n_features, k)
         Posterior means of the weights, in scaled units.
     relevance : ndarray of shape (k,)
-        Posterior means of ``1 / alpha``'s inverse, the precisions of the weights.
+        Posterior means of ``alpha``, the precisions of the weights; large for a factor that is switched off.
     noise : ndarray of shape (n_features,)
         Inverse posterior mean noise precisions, in scaled units.
     bound : ndarray of shape (n_iter,)

@@ -41,6 +41,7 @@ class NegativeControlCATE(CATE):
         title="CATE, negative controls",
         reference="Wang, Zhao, Hastie and Owen (2017), Annals of Statistics 45:1863",
         identified_by="negative controls have no true effect and feel the same factors as the rest",
+        identification="controls",
         summary="Factor analysis of the residuals, linked to the primary variables through the controls.",
         needs=("controls",),
     )

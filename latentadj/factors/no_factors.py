@@ -33,6 +33,7 @@ class NoFactors(LatentFactorEstimator):
         title="No latent factors",
         reference="ordinary least squares",
         identified_by="nothing hidden is associated with the primary variables",
+        identification="none needed",
         summary="Fits the design as given.",
     )
 

@@ -6,15 +6,11 @@ import inspect
 import warnings
 from importlib.metadata import EntryPoint, entry_points
 
-from latentadj.exceptions import LatentAdjWarning
+from latentadj.exceptions import BrokenEntryPointWarning
 from latentadj.factors import METHODS, LatentFactorEstimator, MethodInfo
 
 #: Group of entry points under which a package registers its methods, ``name = "module:Class"``.
 GROUP = "latentadj.methods"
-
-
-class BrokenEntryPointWarning(LatentAdjWarning):
-    """A method that another package registers cannot be used and is left out."""
 
 
 def available_methods() -> dict[str, type[LatentFactorEstimator]]:

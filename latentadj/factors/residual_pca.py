@@ -39,6 +39,7 @@ class ResidualPCA(LatentFactorEstimator):
         title="Residual principal components",
         reference="Leek and Storey (2007), the naive form",
         identified_by="hidden factors are unrelated to the primary variables",
+        identification="nothing",
         summary="Components of the residuals; they cannot change an estimate.",
         valid_for_testing=False,
     )

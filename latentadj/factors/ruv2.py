@@ -46,6 +46,7 @@ class RUV2(ControlledFactorEstimator):
         title="RUV-2",
         reference="Gagnon-Bartsch and Speed (2012), Biostatistics 13:539",
         identified_by="negative controls have no true effect and feel the same factors as the rest",
+        identification="controls",
         summary="Components of the negative controls, with the nuisance part removed.",
         needs=("controls",),
     )

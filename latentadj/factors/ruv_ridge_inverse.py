@@ -40,7 +40,7 @@ class RUVRidgeInverse(RUVInverse):
     -----
     Gagnon-Bartsch, Jacob and Speed (2013), section 3.5. The ridge, and noise in the loadings, pull the link
     towards zero; by default that is undone along directions that clearly hold signal. Without it the type-I error
-    at 0.05 was 0.06 to 0.10 in simulated studies with 100 controls.
+    at 0.05 was 0.06 to 0.12 in simulated studies with 100 controls.
 
     Examples
     --------

@@ -45,8 +45,12 @@ class SupervisedSVA(ControlledFactorEstimator):
         title="Supervised SVA",
         reference="Leek (2014), Nucleic Acids Research 42:e161",
         identified_by="negative controls have no true effect and feel the same factors as the rest",
+        identification="controls",
         summary="Components of the centred negative controls.",
         needs=("controls",),
+        not_promised={
+            "nuisance_effects": "Components are those of the centred data, effects of the nuisance columns included.",
+        },
     )
 
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:

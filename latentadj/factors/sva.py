@@ -61,6 +61,9 @@ class SVA(LatentFactorEstimator):
         reference="Leek and Storey (2008), PNAS 105:18718",
         identified_by="enough features depend on the factors and not on the primary variables",
         summary="Components of the data with every feature weighted by its probability of being only noise.",
+        not_promised={
+            "nuisance_effects": "Components are those of the centred data, effects of the nuisance columns included.",
+        },
     )
 
     def __init__(

@@ -61,6 +61,9 @@ class TwoStepSVA(LatentFactorEstimator):
         reference="Leek and Storey (2007), PLoS Genetics 3:e161",
         identified_by="each factor drives a set of features that the primary variables leave alone",
         summary="Components of the features that follow each residual component.",
+        not_promised={
+            "nuisance_effects": "Components are those of the centred data, effects of the nuisance columns included.",
+        },
     )
 
     def __init__(

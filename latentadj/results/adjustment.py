@@ -297,6 +297,23 @@ class AdjustmentResult:
 
         return factor_path(self, longest)
 
+    def assumptions(self, *, replicates: Any = None) -> pd.DataFrame:
+        """State what separates hidden factors from true effects, and check what can be checked.
+
+        Parameters
+        ----------
+        replicates : optional
+            Labels of replicates, or a column of the sample table, where the result does not know them.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``check, verdict, level, cause, next_step, numbers``; see `latentadj.diagnostics.assumption_ledger`.
+        """
+        from latentadj.diagnostics.ledger import assumption_table
+
+        return assumption_table(self, replicates=replicates)
+
     def report(self, path: str | Path = "report.html") -> Path:
         """Write a self-contained HTML report and return its path."""
         from latentadj.report import write_report

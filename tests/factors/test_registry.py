@@ -8,8 +8,9 @@ from importlib.metadata import EntryPoint
 import pytest
 
 import latentadj as la
+from latentadj.exceptions import BrokenEntryPointWarning
 from latentadj.factors import METHODS, registry
-from latentadj.factors.registry import BrokenEntryPointWarning, available_methods, find_method
+from latentadj.factors.registry import available_methods, find_method
 
 GOOD = EntryPoint("refactor", "tests.examples.third_party_method:Refactor", registry.GROUP)
 

@@ -140,7 +140,7 @@ class TestErrors:
     def test_negative_values(self) -> None:
         X = np.random.default_rng(0).normal(size=(12, 40))
         for method in (RUVg(1, controls=np.arange(20)), RUVs(1, replicates=np.repeat(range(6), 2)), RUVr(1)):
-            with pytest.raises(la.exceptions.InputError, match="(?i)negative values"):
+            with pytest.raises(la.exceptions.InputError, match=r"(?i)negative values"):
                 method.fit(X, np.tile([0, 1], 6))
 
     @pytest.mark.parametrize(
