@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentadj.core.regression import design_basis
-from latentadj.core.spectrum import residual_spectrum
 from latentadj.exceptions import InputError
+from latentadj.problem import AdjustmentProblem
 from latentadj.results import AdjustmentResult
 
 Array = NDArray[np.float64]
@@ -69,10 +68,9 @@ def _computed_shares(result: AdjustmentResult) -> Array:
             "This result keeps no residual spectrum: the number of factors was given, and a saved result does not "
             "hold the data. Run the analysis with n_factors='auto', or draw the picture before saving."
         )
-    variance = result.unadjusted_fit.sigma2
-    usable = ~result.unadjusted_fit.constant & np.isfinite(variance) & (variance > 0)
-    weights = np.divide(1.0, np.sqrt(variance), out=np.zeros_like(variance), where=usable)
-    return residual_spectrum(result.matrix, design_basis(result.design.matrix), weights=weights).shares
+    problem = AdjustmentProblem(result.matrix, result.design)
+    whitening = result.estimate.whitening
+    return (problem if whitening is None else problem.whitened(whitening)).unit_spectrum.shares
 
 
 def factor_shares(result: AdjustmentResult) -> pd.Series:

@@ -8,9 +8,17 @@ from latentadj.factors.gcate import GCATE
 from latentadj.factors.info import MethodInfo
 from latentadj.factors.mouthwash import MOUTHWASH
 from latentadj.factors.no_factors import NoFactors
+from latentadj.factors.pseudo_replicates import PseudoReplicates, pseudo_replicates
 from latentadj.factors.residual_pca import ResidualPCA
 from latentadj.factors.ruv2 import RUV2
 from latentadj.factors.ruv4 import RUV4
+from latentadj.factors.ruv_inverse import RUVInverse
+from latentadj.factors.ruv_ridge_inverse import RUVRidgeInverse
+from latentadj.factors.ruv_star import RUVStar
+from latentadj.factors.ruv_three import RUV3
+from latentadj.factors.ruvg import RUVg
+from latentadj.factors.ruvr import RUVr
+from latentadj.factors.ruvs import RUVs
 from latentadj.factors.supervised_sva import SupervisedSVA
 from latentadj.factors.sva import SVA
 from latentadj.factors.two_step_sva import TwoStepSVA
@@ -24,6 +32,13 @@ METHODS: tuple[type[LatentFactorEstimator], ...] = (
     ResidualPCA,
     RUV2,
     RUV4,
+    RUVInverse,
+    RUVRidgeInverse,
+    RUV3,
+    RUVStar,
+    RUVg,
+    RUVs,
+    RUVr,
     CATE,
     NegativeControlCATE,
     MOUTHWASH,
@@ -38,6 +53,7 @@ __all__ = [
     "METHODS",
     "MOUTHWASH",
     "RUV2",
+    "RUV3",
     "RUV4",
     "SVA",
     "FittedFactors",
@@ -45,9 +61,17 @@ __all__ = [
     "MethodInfo",
     "NegativeControlCATE",
     "NoFactors",
+    "PseudoReplicates",
+    "RUVInverse",
+    "RUVRidgeInverse",
+    "RUVStar",
+    "RUVg",
+    "RUVr",
+    "RUVs",
     "ResidualPCA",
     "SupervisedSVA",
     "TwoStepSVA",
     "frozen_scores",
+    "pseudo_replicates",
     "random_generator",
 ]

@@ -115,7 +115,7 @@ class ParallelAnalysis(NumFactorsRule):
                 f"n_permutations={self.n_permutations} and alpha={self.alpha} cannot be used: at least one "
                 "permutation and a level between 0 and 1 are needed. The defaults are 20 and 0.1."
             )
-        if self.method == "wishart" and not problem.basis.spans_constant:
+        if self.method == "wishart" and not (problem.raw or problem).basis.spans_constant:
             raise MethodError(
                 'method="wishart" needs a design that holds the intercept, and this one does not: residuals '
                 "then keep a mean that permutation cannot move. Add the intercept, or use "

@@ -96,7 +96,7 @@ def test_enough_controls_choose_ruv4(study: Dataset, arguments: list[str], files
     (files / "controls.txt").write_text("\n".join(controls))
     assert main([*arguments, "--controls", str(files / "controls.txt"), "--calibration", "mad"]) == 0
     assert manifest(tmp_path / "out")["method"] == "ruv4"
-    expected = la.adjust(study.X, FORMULA, study.sample_data, controls=controls, method="ruv4", calibration="mad")
+    expected = la.adjust(study.X, FORMULA, study.sample_data, controls=controls, calibration="mad")
     same_table(read_results(tmp_path / "out"), expected.tidy())
 
 
