@@ -14,19 +14,24 @@ from sklearn.pipeline import make_pipeline, make_union
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import latentadj as la
+from latentadj.factors import METHODS
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 
+
+def as_scikit_learn_tries_it(method: type) -> la.LatentFactorEstimator:
+    """The method's defaults; where it needs controls, one, and no factors where one control cannot carry any."""
+    options: dict[str, object] = {}
+    if "controls" in method.method_info.needs:
+        options["controls"] = [0]
+    if "number_as_asked" in method.method_info.not_promised:
+        options["n_factors"] = 0
+    return method(**options)
+
+
+#: All methods but those that need replicates, of which scikit-learn's checks give none.
 TRANSFORMERS = [
-    la.SVA(),
-    la.TwoStepSVA(),
-    la.SupervisedSVA(controls=[0]),
-    la.RUV2(controls=[0]),
-    la.RUV4(controls=[0]),
-    la.CATE(),
-    la.NegativeControlCATE(controls=[0]),
-    la.ResidualPCA(),
-    la.NoFactors(),
+    *(as_scikit_learn_tries_it(method) for method in METHODS if "replicates" not in method.method_info.needs),
     la.LatentAdjuster(),
 ]
 
