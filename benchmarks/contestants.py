@@ -118,4 +118,4 @@ COUNT_METHODS: Mapping[str, Analysis] = {
 }
 
 #: Methods that take seconds per study and are run on fewer of them.
-SLOW = frozenset({"mouthwash", "backwash", "gcate", "isva", "cate, LTS", "leapp", "peer"})
+SLOW = frozenset({"gcate"})

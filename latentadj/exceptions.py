@@ -119,6 +119,10 @@ class BrokenEntryPointWarning(LatentAdjWarning):
     """A method that another package registers cannot be used and is left out."""
 
 
+class WeakFactorWarning(LatentAdjWarning):
+    """A factor is hardly larger than the errors of its loadings; its link cannot be corrected for them."""
+
+
 class ControlsWarning(LatentAdjWarning):
     """The negative controls are few, or do not look null."""
 

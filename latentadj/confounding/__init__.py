@@ -1,7 +1,7 @@
 """Stage 3b: confounding models, a file each."""
 
 from latentadj.confounding.attenuation import corrected_for_attenuation, loading_reliability
-from latentadj.confounding.attenuation_corrected import AttenuationCorrectedRegression, WeakFactorWarning
+from latentadj.confounding.attenuation_corrected import AttenuationCorrectedRegression
 from latentadj.confounding.base import ConfoundingModel
 from latentadj.confounding.centred_regression import CentredRegression
 from latentadj.confounding.least_trimmed import LeastTrimmedSquares
@@ -19,7 +19,6 @@ __all__ = [
     "RobustRegression",
     "SparseEffects",
     "StudentControlRegression",
-    "WeakFactorWarning",
     "corrected_for_attenuation",
     "loading_reliability",
 ]

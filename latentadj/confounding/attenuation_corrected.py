@@ -12,17 +12,13 @@ from scipy.stats import t as student
 from latentadj.confounding.attenuation import MIN_RELIABILITY, loading_reliability
 from latentadj.core.multiple import adjust_pvalues
 from latentadj.core.robust import least_squares
-from latentadj.exceptions import LatentAdjWarning
+from latentadj.exceptions import WeakFactorWarning
 from latentadj.results.factors import LinkEstimate
 
 Array = NDArray[np.float64]
 
 #: Rounds of the iterative variant, and the adjusted p-value at which a feature leaves.
 N_ROUNDS, LEAVES = 5, 0.1
-
-
-class WeakFactorWarning(LatentAdjWarning):
-    """A factor is hardly larger than the errors of its loadings; its link cannot be corrected for them."""
 
 
 class AttenuationCorrectedRegression:

@@ -43,6 +43,20 @@ class LogMeanKernel:
         return self.log_mean
 
 
+def filled_totals(totals: Array) -> Array:
+    """Library sizes in which a sample without any count gets the smallest positive one; 1 when there is none.
+
+    Such a sample says nothing, whatever its depth; a size of 0 would have no logarithm.
+
+    Examples
+    --------
+    >>> filled_totals(np.array([0.0, 20.0, 5.0]))
+    array([ 5., 20.,  5.])
+    """
+    positive = totals[totals > 0]
+    return np.where(totals > 0, totals, positive.min() if positive.size else 1.0)
+
+
 def median_ratio_factors(Y: FeatureMatrix) -> Array | None:
     """Size factors: the median over features of a sample's count over the feature's geometric mean.
 

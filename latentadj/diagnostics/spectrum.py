@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.core.regression import design_basis
 from latentadj.exceptions import InputError
 from latentadj.problem import AdjustmentProblem
 from latentadj.results import AdjustmentResult

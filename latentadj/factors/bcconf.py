@@ -95,7 +95,7 @@ class BCconf(LinkedFactorEstimator):
         cautions=(
             "Least squares over all features: few large effects on features with large loadings move the link; "
             "method='iterative' or 'huber' bound them.",
-            "method='theory' gives all features equal weight and fails with very unequal variances (type-I error 0.10).",
+            "method='theory' gives all features equal weight and fails with very unequal variances (error 0.10).",
             "Where a factor is no larger than the errors of its loadings the correction is limited, with a warning.",
         ),
     )

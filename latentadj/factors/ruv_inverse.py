@@ -87,7 +87,7 @@ class RUVInverse(ControlledFactorEstimator):
             "Needs more controls than residual degrees of freedom; without several times as many, power is low.",
             "Keeps a loading per feature and residual direction: as much memory as the data.",
         ),
-        not_promised={"finite_answer": "All residual directions are used, whatever number is asked for."},
+        not_promised={"number_as_asked": "All residual directions are used, whatever number is asked for."},
         rounding=1e-10,
     )
 

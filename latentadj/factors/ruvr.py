@@ -14,6 +14,7 @@ from latentadj.core.glm_families import GLM_FAMILIES
 from latentadj.core.glm_residuals import DevianceResiduals
 from latentadj.core.matrix import Array, FeatureMatrix, FeatureSubset
 from latentadj.core.regression import design_basis
+from latentadj.core.size_factors import filled_totals
 from latentadj.core.spectrum import residual_spectrum
 from latentadj.exceptions import InputError, MethodError
 from latentadj.factors.base import LatentFactorEstimator
@@ -126,7 +127,7 @@ class RUVr(OnLogCounts, LatentFactorEstimator):
 
     def _size_factors(self, problem: AdjustmentProblem, logs: LogCounts) -> Array:
         given = problem.annotations.get("size_factors")
-        sizes = library_sizes(logs.base) if given is None else np.asarray(given, dtype=np.float64)
+        sizes = filled_totals(library_sizes(logs.base)) if given is None else np.asarray(given, dtype=np.float64)
         if not (np.isfinite(sizes).all() and (sizes > 0).all()):
             raise InputError("size_factors must be positive numbers, one per sample.")
         return sizes

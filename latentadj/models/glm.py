@@ -23,7 +23,7 @@ from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums, is_constant
-from latentadj.core.size_factors import median_ratio_factors
+from latentadj.core.size_factors import filled_totals, median_ratio_factors
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
 
 DISPERSIONS = ("trend", "shrunken", "single")
@@ -182,7 +182,7 @@ class GLMModel:
         if not isinstance(self.size_factors, str):
             return np.asarray(self.size_factors, dtype=np.float64)
         if self.size_factors == "library":
-            return total
+            return filled_totals(total)
         factors = median_ratio_factors(Y)
         if factors is None:
             raise InputError(

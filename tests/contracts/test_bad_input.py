@@ -209,7 +209,7 @@ CASES = [
     Case("too many factors", options(n_factors=13), errors.DegreesOfFreedomError, ("n_factors=13", "At most 12")),
     Case("negative factors", options(n_factors=-1), errors.InputError, ("-1",)),
     Case("fractional factors", options(n_factors=1.5), errors.InputError, ("1.5",)),
-    Case("unknown rule", options(n_factors="elbow"), errors.MethodError, ("'elbow'", "parallel_analysis")),
+    Case("unknown rule", options(n_factors="elbows"), errors.MethodError, ("'elbows'", "parallel_analysis")),
     Case("unknown column", formula("~ grup | age"), errors.FormulaError, ("grup", "group")),
     Case("formula that is code", formula("~ {__import__('os').getcwd()}"), errors.FormulaError, ("formula",)),
     Case("formula with a hidden call", formula("~ group.__class__"), errors.FormulaError, ("group.__class__",)),

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import latentadj as la
-from latentadj.confounding import WeakFactorWarning
+from latentadj.exceptions import WeakFactorWarning
 from latentadj.design import Design
 from latentadj.factors.bcconf import BCconf
 from latentadj.simulation import Scenario, error_rates, simulate
@@ -92,7 +92,7 @@ def test_correction_removes_the_attenuation() -> None:
     assert np.mean(corrected) == pytest.approx(1.0, abs=0.06)
 
 
-@pytest.mark.filterwarnings("default::latentadj.confounding.WeakFactorWarning")
+@pytest.mark.filterwarnings("default::latentadj.exceptions.WeakFactorWarning")
 def test_too_many_factors_are_told() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(40, 3000))
