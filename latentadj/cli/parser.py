@@ -149,8 +149,8 @@ def _add_analysis(fit: Parser) -> None:
     group.add_argument(
         "--calibration",
         metavar="NAME",
-        help="none, mad, empirical_null, bacon, control_variance, rsvar, control_ecdf or evar (default: what the method "
-        "asks for)",
+        help="none, mad, empirical_null, bacon, control_variance, rsvar, control_ecdf or evar (default: what the "
+        "method asks for)",
     )
     group.add_argument(
         "--sample-weights",

@@ -52,5 +52,5 @@ def _omega(problem: AdjustmentProblem, model: FactorModel, method: str) -> Array
     link = AttenuationCorrectedRegression(weighted=method != "theory", iterative=method == "iterative", df=df)
     naive = link.estimate(effects, model.loadings, model.psi, unscaled, None).omega
     reliability = link.reliability(model.loadings, model.psi, None)
-    out: Array = np.linalg.solve(reliability, naive.T).T
+    out: Array = np.asarray(np.linalg.solve(reliability, naive.T).T, dtype=np.float64)
     return out

@@ -154,12 +154,12 @@ def _regress(response: Array, predictors: Array, penalty: str) -> tuple[Array, A
     if penalty == "ridge":
         coef = least_squares(response, predictors)
         residuals = response - predictors @ coef
-        return coef, residuals * (1.0 - 1.0 / residuals.std(ddof=1)), 1.0
+        return coef, residuals * (1.0 - 1.0 / float(residuals.std(ddof=1))), 1.0
     first = least_squares(response, predictors)
     start = m_regression(response, predictors, LOSSES["huber"], first, scale=None, tol=1e-4, max_iter=20)
     problem = ShiftProblem(response, predictors, penalty, start.coef)
     count = round(problem.largest_threshold() / THRESHOLD_STEP) + 1
-    fit = select_shift(problem, problem.largest_threshold() - THRESHOLD_STEP * np.arange(count))
+    fit = select_shift(problem, problem.largest_threshold() - THRESHOLD_STEP * np.arange(float(count)))
     coef = least_squares(response - fit.before, predictors)
     residuals = response - predictors @ coef
     null = residuals[fit.shift == 0]

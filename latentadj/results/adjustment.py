@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,22 +15,18 @@ from latentadj.core.regression import RegressionFit
 from latentadj.design import Design
 from latentadj.exceptions import InputError
 from latentadj.results.card import html_card
-from latentadj.results.components import Components, sample_components
 from latentadj.results.confounding import ConfoundingTest
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
-from latentadj.results.shrinkage import ShrunkenEffects, shrink_tests
 from latentadj.results.statistics import TestStatistics, test_contrasts, test_jointly
 from latentadj.results.table import STYLES, check_choice, joint_table, limma_table, tidy_table
-
-if TYPE_CHECKING:
-    from latentadj.diagnostics.factor_path import FactorPath
+from latentadj.results.views import ResultViews
 
 Array = NDArray[np.float64]
 WHICH = ("adjusted", "unadjusted", "uncalibrated")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class AdjustmentResult:
+class AdjustmentResult(ResultViews):
     """Adjusted tests of all features, with everything needed to read them.
 
     Attributes
@@ -224,118 +219,6 @@ class AdjustmentResult:
         tests = test_contrasts(self.fit, self.uncalibrated_tests.prior, weights, (text,))
         unadjusted = test_contrasts(self.unadjusted_fit, self.unadjusted_tests.prior, base, (text,))
         return tidy_table(self.feature_ids, self.fit, tests, unadjusted, self.n_samples, p_adjust)
-
-    def principal_components(self, which: str = "before", n_components: int = 2) -> Components:
-        """Principal components of the data, for display.
-
-        Parameters
-        ----------
-        which : {"before", "after"}, default="before"
-            Before or after the factors' part is subtracted.
-        n_components : int, default=2
-
-        Returns
-        -------
-        Components
-            Scores, and shares of the variance.
-
-        Raises
-        ------
-        InputError
-            For a result read from disk, which does not hold the data.
-        """
-        check_choice("which", which, ("before", "after"))
-        if self.matrix is None:
-            raise InputError("Principal components need the data, which a saved result does not hold.")
-        weights = None
-        if which == "after" and self.n_factors:
-            weights = self.loadings.to_numpy()
-        return sample_components(self.matrix, self.estimate.scores, weights, n_components)
-
-    def shrink(self, mixture: str = "uniform") -> ShrunkenEffects:
-        """Shrink the adjusted effects towards zero, by a prior that all features share (ash).
-
-        Parameters
-        ----------
-        mixture : {"uniform", "halfuniform", "normal"}, default="uniform"
-            Shape of the prior beside its mass at zero.
-
-        Returns
-        -------
-        ShrunkenEffects
-            Posterior means and standard deviations, local false sign rates, s-values and local false discovery rates
-            of every tested column. Methods that estimate such a prior themselves (MOUTHWASH, BACKWASH) give their own.
-
-        Notes
-        -----
-        Stephens (2017), Biostatistics 18:275.
-        """
-        if self.estimate.posterior is not None:
-            return self.estimate.posterior
-        return shrink_tests(self.tests, mixture=mixture)
-
-    def k_path(self, longest: int | None = None) -> FactorPath:
-        """Adjust for 0, 1, ..., `longest` factors at the price of one decomposition.
-
-        Parameters
-        ----------
-        longest : int, optional
-            By default twice the number in use, at least 20, as far as degrees of freedom allow.
-
-        Returns
-        -------
-        FactorPath
-            Effects, standard errors and p-values for every number; ``.table()`` sums them up, and
-            ``latentadj.plots.factor_path`` draws them.
-
-        Raises
-        ------
-        InputError
-            For a result read from disk, which does not hold the data.
-        """
-        from latentadj.diagnostics.factor_path import factor_path
-
-        return factor_path(self, longest)
-
-    def assumptions(self, *, replicates: Any = None) -> pd.DataFrame:
-        """State what separates hidden factors from true effects, and check what can be checked.
-
-        Parameters
-        ----------
-        replicates : optional
-            Labels of replicates, or a column of the sample table, where the result does not know them.
-
-        Returns
-        -------
-        pandas.DataFrame
-            ``check, verdict, level, cause, next_step, numbers``; see `latentadj.diagnostics.assumption_ledger`.
-        """
-        from latentadj.diagnostics.ledger import assumption_table
-
-        return assumption_table(self, replicates=replicates)
-
-    def report(self, path: str | Path = "report.html") -> Path:
-        """Write a self-contained HTML report and return its path."""
-        from latentadj.report import write_report
-
-        written: Path = write_report(self, path)
-        return written
-
-    def save(self, directory: str | Path) -> Path:
-        """Write the result to a directory, without pickle; `latentadj.load_result` reads it.
-
-        Parameters
-        ----------
-        directory : path
-            Made if it is not there; an earlier result in it is replaced as a whole.
-
-        Returns
-        -------
-        pathlib.Path
-        """
-        from latentadj.results.storage import save_result
-
-        return save_result(self, directory)
 
     def __repr__(self) -> str:
         tested = ", ".join(self.tests.names)

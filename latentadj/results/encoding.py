@@ -53,8 +53,8 @@ CLASSES: dict[str, type[Any]] = {
         cls.__name__: cls
         for cls in (
             AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe,
-            JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, MixturePrior, NumFactorsResult, RegressionFit,
-            RuleAnswer, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior, Whitening,
+            JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, MixturePrior, NumFactorsResult,
+            RegressionFit, RuleAnswer, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior, Whitening,
         )
     },
 }  # fmt: skip

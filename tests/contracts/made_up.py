@@ -24,4 +24,11 @@ def subject(method: type) -> Subject:
 
 def needs(*names: str) -> list[type]:
     """Methods that declare a need, and whose number of factors can be asked for."""
-    return [cls for cls in METHODS if set(names) <= set(cls.method_info.needs) and subject(cls).takes_number]
+    own = "number_as_asked"
+    return [
+        cls
+        for cls in METHODS
+        if set(names) <= set(cls.method_info.needs)
+        and subject(cls).takes_number
+        and own not in cls.method_info.not_promised
+    ]

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import latentadj as la
-from latentadj.exceptions import WeakFactorWarning
 from latentadj.design import Design
+from latentadj.exceptions import WeakFactorWarning
 from latentadj.factors.bcconf import BCconf
 from latentadj.simulation import Scenario, error_rates, simulate
 from tests.parity.studies import NAMES, study
