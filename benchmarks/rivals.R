@@ -15,7 +15,22 @@ soft <- rep(c(1, 0), length.out = m)
 p <- if ("qvalue" %in% wanted) pnorm(rnorm(m)) else NULL
 fitted <- if (any(grepl("^fsva", wanted))) quiet(function() sva(Y[, train], mod[train, ], mod0[train, , drop = FALSE], n.sv = 5)) else NULL
 fresh <- which(!train)[1:10]
+# maximum-likelihood factor analysis with random scores by EM from principal components (Rubin and Thayer 1982), stopped at
+# a relative change of the log-likelihood of 1e-6; R has no package of it here, so this is the algorithm written out
+fa_ml <- function(k = 5, tol = 1e-6) {
+  O <- qr.Q(qr(mod), complete = TRUE)[, -(1:2)]; R <- crossprod(O, t(Y)); nu <- nrow(R)
+  s <- svd(R, nu = k, nv = k); G <- s$v %*% diag(s$d[1:k]) / sqrt(nu); ss <- colSums(R^2); psi <- pmax(ss / nu - rowSums(G^2), 1e-8)
+  old <- -Inf
+  repeat {
+    GP <- G / psi; M <- solve(diag(k) + crossprod(G, GP)); RG <- R %*% GP; EZ <- RG %*% M
+    like <- -nu / 2 * (sum(log(psi)) - as.numeric(determinant(M)$modulus)) - (sum(ss / psi) - sum(EZ * RG)) / 2
+    if (like - old < tol * abs(old)) break
+    old <- like; EZZ <- nu * M + crossprod(EZ); C <- crossprod(R, EZ); G <- C %*% solve(EZZ); psi <- (ss - rowSums(C * G)) / nu
+  }
+  list(G = G, psi = psi)
+}
 work <- list(
+  fa_ml = fa_ml,
   limma = function() eBayes(lmFit(Y, mod)),
   sva = function() sva(Y, mod, mod0, n.sv = 5, B = 5),
   sva_two_step = function() sva(Y, mod, mod0, n.sv = 5, method = "two-step"),
@@ -29,7 +44,7 @@ work <- list(
   # negative binomial quasi-likelihood; Y holds counts
   edgeR = function() { d <- edgeR::DGEList(Y); d <- edgeR::estimateDisp(d, mod); edgeR::glmQLFTest(edgeR::glmQLFit(d, mod)) }
 )
-once <- c("num.sv_be", "edgeR", "fsva_exact")
+once <- c("num.sv_be", "edgeR", "fsva_exact", "fa_ml")
 for (name in wanted) { f <- work[[name]]
   cat(name, if (name %in% once) cpu(f, 0, 1) else cpu(f, if (big) 1 else 2, if (big) 1 else 3), sep = "\t"); cat("\n") }
 if ("sva" %in% wanted) writeBin(c(quiet(work$sva)$sv), file.path(a[1], "sv.f64"))

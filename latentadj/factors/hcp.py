@@ -36,8 +36,10 @@ class HCP(LatentFactorEstimator):
         other than the intercept. Give technical variables only: what a biological one explains is removed.
     prior : float, default=1.0
         Weight of the prior that hidden covariates follow the known ones (lambda 1 of the paper).
-    ridge_loadings, ridge_covariates : float, default=1.0
-        Ridge penalties of the loadings and of the known covariates' weights (lambda 2 and 3).
+    ridge_loadings : float, default=1.0
+        Ridge penalty of the loadings (lambda 2).
+    ridge_covariates : float, default=1.0
+        Ridge penalty of the known covariates' weights (lambda 3).
     max_iter : int, default=1000
     tol : float, default=1e-10
         Relative fall of the objective in a round at which it counts as settled.
