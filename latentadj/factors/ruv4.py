@@ -40,6 +40,7 @@ class RUV4(LinkedFactorEstimator):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> y = np.repeat([0, 1], 10)
     >>> z = rng.normal(size=20) + y

@@ -89,8 +89,7 @@ def check_num_factors_rule(
 
     Examples
     --------
-    >>> from latentadj.exceptions import InputError
-    from latentadj.num_factors import GavishDonoho
+    >>> from latentadj.num_factors import GavishDonoho
     >>> set(check_num_factors_rule(GavishDonoho()).values())
     {'kept'}
     """
