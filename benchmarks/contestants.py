@@ -119,3 +119,6 @@ COUNT_METHODS: Mapping[str, Analysis] = {
 
 #: Methods that take seconds per study and are run on fewer of them.
 SLOW = frozenset({"gcate"})
+
+#: Largest number of factors with which a method is run: joint diagonalisation takes minutes beyond.
+MOST_FACTORS: Mapping[str, int] = {"isva": 10}

@@ -263,7 +263,7 @@ class _State:
         """Make one pass: the M-step and the E-step after it."""
         n_samples = self.Y.shape[0]
         kernel = FactorStepKernel(self.loadings_t, self.psi, self.tss, self.floor, n_samples, self.nu, step)
-        ((sums, information, (log_psi, quadratic)),) = run_pass(self.Y, kernel)
+        ((sums, information, (log_psi, quadratic)),) = run_pass(self.Y, kernel, wider=4)
         if self.complement is not None:
             sums = self.complement.T @ sums
         lower = cholesky(np.eye(len(information)) + information, lower=True)

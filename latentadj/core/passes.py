@@ -21,7 +21,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.matrix import Array, FeatureMatrix, default_width
 
 R_co = TypeVar("R_co", covariant=True)
 
@@ -109,7 +109,7 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None) -> tuple[Any, ...]:
+def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None, wider: int = 1) -> tuple[Any, ...]:
     """Read the matrix once and feed every block to all kernels.
 
     Parameters
@@ -119,13 +119,16 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None) 
         Accumulators; their results are returned in the same order.
     width : int, optional
         Features per block; by default what `pass_options` or the matrix prefers.
+    wider : int, default=1
+        Multiple of the usual width, for kernels that do little with each feature.
 
     Returns
     -------
     tuple
         One result per kernel.
     """
-    blocks = list(Y.column_blocks(width or _width.get()))
+    usual = wider * default_width(Y.shape[0]) if wider > 1 else None
+    blocks = list(Y.column_blocks(width or _width.get() or usual))
     runs = [list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))]
     n_threads = min(_n_threads.get() or available_cores(), len(runs))
     with one_blas_thread():
