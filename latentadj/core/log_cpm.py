@@ -35,8 +35,8 @@ class LogCountsPerMillion(_Blocked):
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> counts = ArrayMatrix(np.array([[0.0, 100.0], [0.0, 300.0]]))
     >>> LogCountsPerMillion(counts, np.array([100.0, 300.0]), 2.0).read(slice(0, 2)).round(3)
-    array([[13.253, 19.917],
-           [13.253, 19.917]])
+    array([[13.259, 19.917],
+           [13.259, 19.917]])
     """
 
     base: FeatureMatrix

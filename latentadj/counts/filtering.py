@@ -103,9 +103,10 @@ def aligned_samples(table: CountTable, sample_data: pd.DataFrame | None) -> pd.D
 
 def _smallest_group(table: CountTable, group: Any, sample_data: pd.DataFrame | None) -> float:
     labels = resolve_annotation("group", group, len(table.values), sample_data, table.sample_ids)
-    if pd.isna(labels).any():
+    groups = pd.Series(np.asarray(labels))
+    if groups.isna().any():
         raise InputError("Some samples have no group. Give every sample one, or leave these samples out.")
-    return float(pd.Series(np.asarray(labels)).value_counts().min())
+    return float(groups.value_counts().min())
 
 
 def _leverage_size(table: CountTable, design: Any, sample_data: pd.DataFrame | None) -> float:

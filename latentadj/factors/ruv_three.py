@@ -78,6 +78,7 @@ class RUV3(ReplicateFactorEstimator):
         needs=("controls", "replicates"),
         cautions=(
             "Sees only unwanted variation that differs within replicates: replicates must span the batches.",
+            "With pairs as replicates, type-I error 0.06 to 0.07 with weak or sparse factors.",
             "Pseudo-replicates take part of the biology for known; labels that were made from the outcome or from "
             "clusters of the same data make tests too optimistic.",
         ),
