@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Hashable
 from typing import Any, ClassVar, Self
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_array, check_is_fitted, validate_data
 
+from latentadj.batch.checks import check_not_confounded
+from latentadj.batch.notes import OneBatchWarning
 from latentadj.batch.samples import (
     aligned_table,
     batch_codes,
@@ -144,6 +147,11 @@ class KnownBatchTransformer(TransformerMixin, BaseEstimator):
     def _transform(self, values: Array, codes: NDArray[np.intp], covariates: Array) -> Array:
         """Adjust new samples; covariates ``(n_samples, q)``."""
 
+    @property
+    def df_spent_(self) -> int:
+        """Degrees of freedom that the batches took."""
+        return len(self.batches_) - 1
+
     def _columns(self) -> list[Hashable]:
         """Columns of X that are no features."""
         return [*([] if self.batch is None else [self.batch]), *(self.covariates or ())]
@@ -179,7 +187,23 @@ class KnownBatchTransformer(TransformerMixin, BaseEstimator):
         known = self._covariate_table(features, table, covariates)
         if known is None:
             raise InputError("The covariates of these samples are not known. Give transform(X, covariates=values).")
-        return coded_columns(self._known.replay(known.rename(columns=str)))
+        return coded_columns(self._known.replay(known.rename(columns=str)))[:, self._varying]
+
+    def _training_covariates(self, codes: NDArray[np.intp]) -> Array:
+        """Covariate columns that vary, (n_samples, q); those that do not say nothing that the batches do not."""
+        if self._known is None:
+            self._varying = np.zeros(0, dtype=bool)
+            return np.zeros((len(codes), 0))
+        columns = coded_columns(self._known)
+        self._varying = np.ptp(columns, axis=0) > 0
+        names = [name for name in self._known.names if name != "Intercept"]
+        varying = columns[:, self._varying]
+        check_not_confounded(codes, self.batches_, varying, [names[i] for i in np.flatnonzero(self._varying)])
+        return varying
+
+    def _warn_of_one_batch(self) -> None:
+        which = f"it is {self.batches_[0]!r}" if self._is_labelled else "no labels were given (batch=)"
+        warnings.warn(OneBatchWarning(f"There is one batch only: {which}. X is returned as it is."), stacklevel=4)
 
     def _training_values(self, X: Any, features: Any) -> NDArray[Any]:
         values = _checked(lambda: validate_data(self, features, ensure_min_samples=2, **_OPTIONS))

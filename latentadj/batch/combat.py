@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.batch.base import KnownBatchTransformer
-from latentadj.batch.checks import check_not_confounded, check_spread_is_seen
-from latentadj.batch.notes import OneBatchWarning, SingleSampleBatchWarning, UnadjustedFeaturesWarning
-from latentadj.batch.samples import coded_columns
+from latentadj.batch.checks import check_spread_is_seen
+from latentadj.batch.notes import SingleSampleBatchWarning, UnadjustedFeaturesWarning
 from latentadj.core.combat import ComBatFit, ComBatSetting, apply_combat, fit_combat
 from latentadj.core.matrix import Array, ArrayMatrix
 from latentadj.exceptions import MethodError, NotConvergedWarning
@@ -130,17 +129,12 @@ class ComBat(KnownBatchTransformer):
         """Features that are adjusted, (n_features,)."""
         return self._model.adjusted
 
-    @property
-    def df_spent_(self) -> int:
-        """Degrees of freedom that the batches took."""
-        return len(self.batches_) - 1
-
     def _fit(self, values: NDArray[Any], codes: NDArray[np.intp]) -> None:
         reference = self._reference_code()
         covariates = self._training_covariates(codes)
         self.mean_only_: bool = self.mean_only or self._has_single_samples(codes)
         if len(self.batches_) == 1:
-            warnings.warn(OneBatchWarning(f"There is one batch only: {self._one_batch()}"), stacklevel=3)
+            self._warn_of_one_batch()
         else:
             check_spread_is_seen(codes, self.batches_, covariates, reference, self.mean_only_)
         setting = ComBatSetting(
@@ -155,7 +149,7 @@ class ComBat(KnownBatchTransformer):
         self._warn(self._model)
 
     def _transform(self, values: Array, codes: NDArray[np.intp], covariates: Array) -> Array:
-        return apply_combat(self._model, values, codes, covariates[:, self._varying])
+        return apply_combat(self._model, values, codes, covariates)
 
     def _reference_code(self) -> int | None:
         if self.compat not in COMPAT:
@@ -169,18 +163,6 @@ class ComBat(KnownBatchTransformer):
             )
         return self.batches_.index(self.reference)
 
-    def _training_covariates(self, codes: NDArray[np.intp]) -> Array:
-        """Covariate columns that vary, (n_samples, q); those that do not say nothing that the batches do not."""
-        if self._known is None:
-            self._varying = np.zeros(0, dtype=bool)
-            return np.zeros((len(codes), 0))
-        columns = coded_columns(self._known)
-        self._varying = np.ptp(columns, axis=0) > 0
-        names = [name for name in self._known.names if name != "Intercept"]
-        varying = columns[:, self._varying]
-        check_not_confounded(codes, self.batches_, varying, [names[i] for i in np.flatnonzero(self._varying)])
-        return varying
-
     def _has_single_samples(self, codes: NDArray[np.intp]) -> bool:
         single = [repr(self.batches_[i]) for i in np.flatnonzero(np.bincount(codes) == 1)]
         if single and not self.mean_only:
@@ -193,11 +175,6 @@ class ComBat(KnownBatchTransformer):
                 stacklevel=4,
             )
         return bool(single)
-
-    def _one_batch(self) -> str:
-        if self._is_labelled:
-            return f"{self.batches_[0]!r}. X is returned as it is."
-        return "no labels were given (batch=). X is returned as it is."
 
     def _warn(self, model: ComBatFit) -> None:
         left = int(np.sum(~model.adjusted))

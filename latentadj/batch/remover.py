@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.batch.base import KnownBatchTransformer
-from latentadj.batch.checks import check_not_confounded
-from latentadj.batch.samples import coded_columns
 from latentadj.core.batch_removal import removal_coefficients, sum_to_zero
 from latentadj.core.matrix import Array, ArrayMatrix
 
@@ -63,19 +61,8 @@ class BatchEffectRemover(KnownBatchTransformer):
         self.batch = batch
         self.covariates = covariates
 
-    @property
-    def df_spent_(self) -> int:
-        """Degrees of freedom that the batches took."""
-        return len(self.batches_) - 1
-
     def _fit(self, values: NDArray[Any], codes: NDArray[np.intp]) -> None:
-        kept = np.ones((len(codes), 1))
-        if self._known is not None:
-            columns = coded_columns(self._known)
-            varying = np.flatnonzero(np.ptp(columns, axis=0) > 0)
-            names = [name for name in self._known.names if name != "Intercept"]
-            check_not_confounded(codes, self.batches_, columns[:, varying], [names[i] for i in varying])
-            kept = np.hstack([kept, columns[:, varying]])
+        kept = np.hstack([np.ones((len(codes), 1)), self._training_covariates(codes)])
         n_batches = len(self.batches_)
         coef = removal_coefficients(ArrayMatrix(values), kept, sum_to_zero(codes, n_batches))
         self.shift_: Array = sum_to_zero(np.arange(n_batches), n_batches) @ coef

@@ -180,8 +180,8 @@ def batch_codes(labels: pd.Series, levels: Sequence[Any]) -> NDArray[np.intp]:
     if unseen:
         raise DesignError(
             f"Batch(es) {', '.join(map(repr, unseen[:5]))} are not in the training set, which has "
-            f"{', '.join(map(repr, list(levels)[:10]))}: their shift is not known. Ways out: (1) fit again with samples "
-            "of them; (2) leave these samples out; (3) correct the labels, if they are other spellings."
+            f"{', '.join(map(repr, list(levels)[:10]))}: their shift is not known. Ways out: (1) fit again with "
+            "samples of them; (2) leave these samples out; (3) correct the labels, if they are other spellings."
         )
     return np.array([place[label] for label in labels.tolist()], dtype=np.intp)
 

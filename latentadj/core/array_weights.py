@@ -237,7 +237,7 @@ def _checked_weights(weights: ArrayLike | None, table: Array) -> Array:
     own = np.ones(table.shape) if weights is None else np.asarray(weights, dtype=np.float64)
     if own.shape != table.shape or not (np.isfinite(own) & (own >= 0)).all():
         raise InputError(
-            f"observation_weights has shape {own.shape}; it must be {table.shape}, every weight finite and not negative."
+            f"observation_weights has shape {own.shape}; it must be {table.shape}, weights finite and not negative."
         )
     return own
 

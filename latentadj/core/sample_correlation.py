@@ -13,22 +13,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import eigh
 
+from latentadj.core.incomplete_blocks import IncompleteBlocksKernel
 from latentadj.core.kernels import RegressionKernel, RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, is_constant
+from latentadj.core.variance_ratio import profile_maximum
 from latentadj.exceptions import DesignError, InputError
 
 __all__ = ["BlockCorrelation", "block_correlation", "block_covariance", "trimmed_mean_correlation"]
 
 #: Correlations stay this far from the values at which the covariance becomes singular.
 MARGIN = 0.01
-#: Points at which the likelihood is looked at before it is refined, and most steps of the refinement.
-N_GRID, MAX_STEPS = 96, 60
-#: Width of a bracket, on the scale of the correlation, at which the refinement stops.
-TOLERANCE = 1e-12
-#: Features per refinement: the temporaries stay small.
-_CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +35,11 @@ class BlockCorrelation:
     ----------
     correlation : ndarray of shape (n_features,)
         Restricted maximum likelihood estimate of each feature, between ``-1 / (largest block - 1) + 0.01`` and 0.99.
-        NaN for features with missing values and features that do not vary.
+        NaN for features that do not vary or have too few values.
     consensus : float
         One correlation for all features; 0 when none can be estimated.
     estimable : bool
-        False when every block has one sample or the design holds the blocks already.
+        False when there are no two samples more than blocks, or the design holds the blocks already.
     """
 
     correlation: Array
@@ -78,6 +74,7 @@ def block_correlation(
     Parameters
     ----------
     Y : FeatureMatrix of shape (n_samples, n_features)
+        NaN marks missing values; features that have some take a second pass and one decomposition each.
     basis : DesignBasis
         Of the design; `design_basis` makes it.
     blocks : array_like of shape (n_samples,)
@@ -126,10 +123,14 @@ def block_correlation(
             "freedom; a correlation needs more samples or fewer columns."
         )
     rotation, largest = _rotation(basis, indicators), int(indicators.sum(axis=0).max())
-    if largest == 1 or not _identified(rotation):
+    if indicators.shape[1] >= basis.n_samples - 1 or not _identified(rotation):
         return BlockCorrelation(np.zeros(Y.shape[1]), 0.0, False)
+    limits = -1.0 / (largest - 1) + MARGIN, 1.0 - MARGIN
     squares = _rotated_squares(Y, basis, rotation)
-    correlation = _profile_maximum(squares, rotation, -1.0 / (largest - 1) + MARGIN, 1.0 - MARGIN)
+    correlation = profile_maximum(squares, *_slopes_and_counts(rotation), limits)
+    if np.isnan(squares[:, -1]).any():
+        incomplete = run_pass(Y, IncompleteBlocksKernel(basis.q, indicators, Y.shape[1], limits))[0]
+        correlation = np.where(np.isnan(correlation), incomplete, correlation)
     return BlockCorrelation(correlation, trimmed_mean_correlation(correlation, trim), True)
 
 
@@ -227,54 +228,13 @@ def _rotated_squares(Y: FeatureMatrix, basis: DesignBasis, rotation: _Rotation) 
     kernel = RegressionKernel(columns, Y.shape[1], centred=basis.spans_constant)
     sums: RegressionSums = run_pass(Y, kernel)[0]
     squares = np.column_stack([sums.effects[:, basis.rank :] ** 2, sums.rss])
+    if rotation.n_zero == 0:
+        squares[:, -1] *= 0.0  # round-off, or missing
     squares[is_constant(sums, basis.n_samples)] = np.nan
     return squares
 
 
-def _profile_maximum(squares: Array, rotation: _Rotation, lowest: float, highest: float) -> Array:
-    """Correlation ``(n_features,)`` of the largest restricted likelihood between the limits."""
-    slope = np.append(rotation.eigenvalues, 0.0) - 1.0
+def _slopes_and_counts(rotation: _Rotation) -> tuple[Array, Array]:
+    """Slopes ``d - 1`` and numbers of coordinates ``(k + 1,)`` for `profile_maximum`."""
     count = np.append(np.ones(len(rotation.eigenvalues)), float(rotation.n_zero))
-    if rotation.n_zero == 0:
-        slope, count, squares = slope[:-1], count[:-1], squares[:, :-1]
-    grid = np.tanh(np.linspace(np.arctanh(lowest), np.arctanh(highest), N_GRID))
-    correlation = np.full(len(squares), np.nan)
-    usable = np.flatnonzero(np.isfinite(squares).all(axis=1) & (squares.sum(axis=1) > 0))
-    for start in range(0, len(usable), _CHUNK):
-        rows = usable[start : start + _CHUNK]
-        correlation[rows] = _refined(squares[rows], slope, count, grid)
-    return correlation
-
-
-def _refined(squares: Array, slope: Array, count: Array, grid: Array) -> Array:
-    """Minimise from the best grid point on: Newton's step where it stays in the bracket, else the middle."""
-    weights = 1.0 + np.outer(slope, grid)
-    deviance = count.sum() * np.log(squares @ (1.0 / weights)) + count @ np.log(weights)
-    best = np.argmin(deviance, axis=1)
-    low, high = grid[np.maximum(best - 1, 0)], grid[np.minimum(best + 1, len(grid) - 1)]
-    rho: Array = grid[best]
-    for _ in range(MAX_STEPS):
-        first, second = _derivatives(squares, slope, count, rho)
-        low, high = np.where(first <= 0, rho, low), np.where(first >= 0, rho, high)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            newton = rho - first / second
-        inside = (second > 0) & (newton > low) & (newton < high)
-        step = np.where(inside, newton, (low + high) / 2.0) - rho
-        rho = rho + step
-        if np.abs(step).max() < TOLERANCE:
-            break
-    return rho
-
-
-def _derivatives(squares: Array, slope: Array, count: Array, rho: Array) -> tuple[Array, Array]:
-    """First and second derivative of the profiled deviance of each feature at its own correlation."""
-    weights = 1.0 + rho[:, None] * slope
-    share = squares / weights
-    relative = slope / weights
-    total = share.sum(axis=1)
-    down = np.einsum("mk,mk->m", share, relative) / total
-    curve = 2.0 * np.einsum("mk,mk,mk->m", share, relative, relative) / total
-    n = float(count.sum())
-    first: Array = relative @ count - n * down
-    second: Array = n * (curve - down**2) - relative**2 @ count
-    return first, second
+    return np.append(rotation.eigenvalues, 0.0) - 1.0, count

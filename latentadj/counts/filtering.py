@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike
 
 from latentadj.core.expression_filter import ExpressionLimits, expressed_features
 from latentadj.core.regression import design_basis
+from latentadj.counts.normalization import resolved_library_sizes
 from latentadj.counts.reading import CountTable, read_counts
-from latentadj.counts.size_factors import resolved_library_sizes
 from latentadj.data.adapters import Orientation
-from latentadj.data.alignment import align_samples
 from latentadj.data.annotations import resolve_annotation
 from latentadj.design import Design
 from latentadj.exceptions import InputError
@@ -44,7 +43,7 @@ def filter_by_expression(
         Instead of groups: a formula or design; the inverse of its largest leverage stands for the smallest group.
         Without either all samples are one group.
     sample_data : DataFrame, optional
-        Sample table, aligned by ID; needed for names and formulas.
+        Sample table, aligned by ID; by default that of an AnnData object. Needed for names and formulas.
     size_factors : str, array-like of shape (n_samples,) or Series, optional
         As in :func:`log_cpm`; by default the library sizes are used as they are.
     library_sizes : array-like of shape (n_samples,) or Series, optional
@@ -87,18 +86,11 @@ def filter_by_expression(
     if group is not None and design is not None:
         raise InputError("Both group and design were given. Give one: the design is used through its leverages.")
     table = read_counts(X, library_sizes=library_sizes, orientation=orientation, layer=layer)
-    aligned = aligned_samples(table, sample_data)
+    aligned = table.samples(sample_data)
     size = _smallest_group(table, group, aligned) if group is not None else _leverage_size(table, design, aligned)
     sizes = resolved_library_sizes(table, size_factors)
     kept = expressed_features(table.matrix, sizes, size, limits or ExpressionLimits())
     return pd.Series(kept, index=table.feature_index, name="expressed")
-
-
-def aligned_samples(table: CountTable, sample_data: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Return the sample table with its rows in the order of the counts; None for None."""
-    if sample_data is None:
-        return None
-    return align_samples(table.sample_ids, sample_data, len(table.values))[0]
 
 
 def _smallest_group(table: CountTable, group: Any, sample_data: pd.DataFrame | None) -> float:

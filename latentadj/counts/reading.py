@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from latentadj.core.counts import library_sizes as count_totals
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.data.adapters import Orientation, as_labelled_matrix
+from latentadj.data.alignment import align_samples
 from latentadj.data.annotations import resolve_annotation
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import InputError
@@ -30,12 +31,15 @@ class CountTable:
         Above 0.
     sample_ids : tuple of str, length n_samples, or None
     feature_ids : object ndarray of shape (n_features,), or None
+    sample_data : DataFrame of n_samples rows, or None
+        Sample table that came with the counts.
     """
 
     values: NDArray[Any]
     library_sizes: NDArray[np.float64]
     sample_ids: tuple[str, ...] | None
     feature_ids: NDArray[np.object_] | None
+    sample_data: pd.DataFrame | None = None
 
     @property
     def matrix(self) -> ArrayMatrix:
@@ -50,6 +54,16 @@ class CountTable:
     def frame(self, values: NDArray[np.float64]) -> pd.DataFrame:
         """Values ``(n_samples, n_features)`` with the IDs of the counts."""
         return pd.DataFrame(values, index=self.sample_index, columns=self.feature_index, copy=False)
+
+    def samples(self, sample_data: pd.DataFrame | None) -> pd.DataFrame | None:
+        """A sample table in the order of the counts: the one given, the one that came with the counts, or None."""
+        if sample_data is None:
+            return self.sample_data
+        return align_samples(self.sample_ids, sample_data, len(self.values), feature_ids=self._feature_names)[0]
+
+    @property
+    def _feature_names(self) -> list[str] | None:
+        return None if self.feature_ids is None else [str(name) for name in self.feature_ids]
 
     @property
     def sample_index(self) -> pd.Index[Any]:
@@ -103,7 +117,7 @@ def read_counts(
         )
     given = positive_per_sample("library_sizes", library_sizes, len(labelled.values), labelled.sample_ids)
     sizes = given if given is not None else _totals(labelled.values, labelled.sample_ids)
-    return CountTable(labelled.values, sizes, labelled.sample_ids, labelled.feature_ids)
+    return CountTable(labelled.values, sizes, labelled.sample_ids, labelled.feature_ids, labelled.sample_data)
 
 
 def positive_per_sample(

@@ -2,8 +2,8 @@
 
 Usage: ``python tests/reference/limma/pack_pieces.py GOLDEN DECISIONS``. ``GOLDEN`` holds, for each data set
 (bladderbatch, sim1, sim2), ``NAME.npz`` and ``NAME.scalars.csv`` (columns key, i, value) with what limma returned;
-``DECISIONS`` the output of ``decide_tests.R``. Feature tables keep their first rows; nothing else is changed. Writes
-``pieces.npz`` with arrays named ``DATASET__KEY``.
+``DECISIONS`` the output of ``decide_tests.R`` and ``duplicate_correlation.R``. Feature tables keep their first rows;
+nothing else is changed. Writes ``pieces.npz`` with arrays named ``DATASET__KEY``.
 """
 
 from __future__ import annotations
@@ -50,6 +50,12 @@ def decisions(folder: Path, name: str) -> dict[str, np.ndarray]:
     }
 
 
+def with_missing(folder: Path, name: str) -> dict[str, np.ndarray]:
+    """Return consensus and atanh correlations with missing values, where they were asked for."""
+    path = folder / f"{name}_missing.csv"
+    return {"dupcor_missing": np.loadtxt(path)} if path.exists() else {}
+
+
 def main() -> None:
     """Write the extract from the folders named on the command line."""
     if len(sys.argv) != 3 or not all(Path(a).is_dir() for a in sys.argv[1:]):
@@ -57,7 +63,7 @@ def main() -> None:
     golden, folder = map(Path, sys.argv[1:])
     out = {}
     for name in DATA_SETS:
-        found = pieces(golden, name) | decisions(folder, name)
+        found = pieces(golden, name) | decisions(folder, name) | with_missing(folder, name)
         out |= {f"{name}__{key}": value for key, value in found.items()}
     np.savez_compressed(HERE / "pieces.npz", **out)
 

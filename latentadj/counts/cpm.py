@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 
 from latentadj.core.log_cpm import LogCountsPerMillion
 from latentadj.core.matrix import collect
+from latentadj.counts.normalization import resolved_library_sizes
 from latentadj.counts.reading import read_counts
-from latentadj.counts.size_factors import resolved_library_sizes
 from latentadj.data.adapters import Orientation
 from latentadj.exceptions import InputError
 

@@ -1,0 +1,13 @@
+# voom on thinner versions of the simulated counts, in which some genes have no count at all.
+# usage: Rscript reference.R COUNTS SAMPLES OUT  (csv or csv.gz, genes x samples with row names; column `group`)
+suppressMessages(library(limma))
+args <- commandArgs(TRUE)
+C <- as.matrix(read.csv(args[1], row.names = 1, check.names = FALSE))
+x <- factor(read.csv(args[2], row.names = 1)$group)
+thin <- floor(C / 300); cat(sum(rowSums(thin) == 0), "genes without counts\n")
+save <- function(name, value) write.csv(value, file.path(args[3], paste0(name, ".csv")), row.names = FALSE)
+save("thin_w", voom(thin, model.matrix(~x))$weights[1:60, ])
+save("span_w", voom(thin, model.matrix(~x), span = 0.2)$weights[1:60, ])
+save("alone_w", voom(C)$weights[1:60, ])
+few <- seq(1, 40, by = 6)
+save("few_w", voom(C[1:20, few], model.matrix(~x[few]))$weights)
