@@ -117,8 +117,8 @@ class ComBatSeq(KnownBatchTransformer):
         single = [repr(self.batches_[i]) for i in np.flatnonzero(np.bincount(codes) == 1)]
         if single:
             raise DegreesOfFreedomError(
-                f"Batch(es) {', '.join(single[:5])} hold one sample each, whose dispersion cannot be seen. Ways out: (1) "
-                "leave these samples out; (2) merge batches; (3) ComBat(mean_only=True) on log counts."
+                f"Batch(es) {', '.join(single[:5])} hold one sample each, whose dispersion cannot be seen. Ways out: "
+                "(1) leave these samples out; (2) merge batches; (3) ComBat(mean_only=True) on log counts."
             )
 
 

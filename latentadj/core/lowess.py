@@ -115,7 +115,7 @@ def _smooth_sorted(x: FloatArray, y: FloatArray, span: float, n_iter: int, delta
             break
         residual = np.abs(y - smooth)
         scale = 6.0 * float(np.median(residual))
-        if scale < 1e-7 * float(residual.mean()):
+        if scale <= 1e-7 * float(residual.mean()):
             break
         robustness = _bisquare(residual, scale)
     return smooth
