@@ -59,8 +59,8 @@ class ComBatSeq(KnownBatchTransformer):
     Zhang, Parmigiani and Johnson (2020), NAR Genomics and Bioinformatics 2:lqaa078, without its Monte Carlo shrinkage,
     which is off by default in the R package too. `transform` is frozen: a sample's library size is its own, over the
     features that are adjusted. Dispersions are the peaks of each feature's own adjusted profile likelihood in each
-    batch; edgeR's interpolation, which the R package uses, finds these peaks to within a few per cent, so single counts
-    may differ by a few units.
+    batch. edgeR, which the R package asks, interpolates on another grid and is mostly within 5 per cent of them; about
+    one count in thirty then differs from the package's by more than one.
 
     Examples
     --------

@@ -92,7 +92,6 @@ def fit_combat(Y: FeatureMatrix, codes: NDArray[np.intp], covariates: Array, set
     Y : FeatureMatrix of shape (n_samples, n_features)
         NaN is missing.
     codes : ndarray of int, shape (n_samples,)
-        Batch of every sample.
     covariates : ndarray of shape (n_samples, q)
         Effects to keep; together with the batches of full column rank.
     setting : ComBatSetting
@@ -103,16 +102,14 @@ def fit_combat(Y: FeatureMatrix, codes: NDArray[np.intp], covariates: Array, set
 
     Notes
     -----
-    Johnson, Li and Rabinovic (2007). The data are read once; the rest follows from each batch's means, sums of
-    squares and numbers of values.
+    Johnson, Li and Rabinovic (2007). The data are read once: means and sums of squares by batch are enough.
 
     Examples
     --------
     >>> from latentadj.core.matrix import ArrayMatrix
-    >>> values = np.array([[0.0, 2.0], [1.0, 0.0], [5.0, 8.0], [7.0, 7.0]])
-    >>> codes = np.array([0, 0, 1, 1])
-    >>> fit = fit_combat(ArrayMatrix(values), codes, np.zeros((4, 0)), ComBatSetting())
-    >>> after = apply_combat(fit, values, codes, np.zeros((4, 0)))
+    >>> values, codes = np.array([[0.0, 2.0], [1.0, 0.0], [5.0, 8.0], [7.0, 7.0]]), np.array([0, 0, 1, 1])
+    >>> none = np.zeros((4, 0))
+    >>> after = apply_combat(fit_combat(ArrayMatrix(values), codes, none, ComBatSetting()), values, codes, none)
     >>> bool(np.abs(after[:2].mean() - after[2:].mean()) < 1)
     True
     """
@@ -123,9 +120,8 @@ def fit_combat(Y: FeatureMatrix, codes: NDArray[np.intp], covariates: Array, set
     variance = _pooled_variance(found, sizes, setting)
     adjusted = _adjustable(found, variance, setting)
     scale = np.sqrt(np.where(adjusted, variance, 1.0))
-    posteriors = [
-        _posterior(_evidence(found, b, mean, scale, adjusted, setting), setting) for b in range(len(found.mean))
-    ]
+    evidence = (_evidence(found, b, mean, scale, adjusted, setting) for b in range(len(sizes)))
+    posteriors = [_posterior(batch, setting) for batch in evidence]
     return ComBatFit(
         mean=np.where(adjusted, mean, 0.0),
         centre=centre,
