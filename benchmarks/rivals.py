@@ -38,13 +38,13 @@ def _has(executable: str, package: str) -> bool:
 
 
 def rows(repeats: int, *, slow: bool = False) -> list[Row]:
-    """Time R, warm, and ours on the same numbers; the larger size and the slower functions with `slow`."""
+    """Time R, warm, and ours on the same numbers; with `slow` more functions, and the larger size."""
     executable = rscript()
     if executable is None:
         return []
-    out = []
-    for n_features, n_samples in SIZES if slow else SIZES[:1]:
-        out += _gaussian(executable, n_features, n_samples, repeats, slow)
+    out = _gaussian(executable, *SIZES[0], repeats, slow)
+    if slow:
+        out += _gaussian(executable, *SIZES[1], repeats, slow=False)
     return out + (_counts(executable, repeats) if slow and _has(executable, "edgeR") else [])
 
 

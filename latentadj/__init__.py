@@ -5,8 +5,9 @@ Start with `adjust`: a matrix, a formula and a sample table give an `AdjustmentR
 
 from importlib.metadata import version
 
-from latentadj import diagnostics, plots
+from latentadj import counts, diagnostics, plots
 from latentadj._adjust import adjust
+from latentadj.batch import BatchEffectRemover, ComBat, ComBatSeq, remove_batch_effect
 from latentadj.calibration import (
     BaconCalibration,
     ControlECDF,
@@ -98,7 +99,10 @@ __all__ = [
     "BCconf",
     "BaconCalibration",
     "BaiNg",
+    "BatchEffectRemover",
     "BiCrossValidation",
+    "ComBat",
+    "ComBatSeq",
     "ControlECDF",
     "ControlRatio",
     "ControlVariance",
@@ -145,6 +149,7 @@ __all__ = [
     "SupervisedSVA",
     "TwoStepSVA",
     "adjust",
+    "counts",
     "datasets",
     "diagnostics",
     "estimate_num_factors",
@@ -157,5 +162,6 @@ __all__ = [
     "read_controls",
     "read_matrix",
     "read_samples",
+    "remove_batch_effect",
     "shrink",
 ]
