@@ -52,5 +52,9 @@ def _with_words(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _authors_and_year(reference: str) -> str:
+    """Keep the names and the year; of more than three names the first."""
     head, closing, _ = reference.partition(")")
-    return head + closing
+    names, opening, year = head.partition(" (")
+    if len(names.replace(" and ", ", ").split(", ")) > 3:
+        names = f"{names.split(', ')[0]} et al."
+    return names + opening + year + closing

@@ -149,14 +149,18 @@ def test_wrong_options(stored, options, error, words):
         GLMModel(**options).fit(ArrayMatrix(stored["counts"]), design_basis(design_of(stored)))
 
 
-def test_fractions_are_no_counts_and_empty_samples_have_no_size():
+def test_fractions_are_no_counts_and_empty_samples_count_as_the_smallest():
     basis = design_basis(np.ones((6, 1)))
     with pytest.raises(InputError, match="whole numbers"):
         GLMModel("poisson").fit(ArrayMatrix(np.full((6, 3), 0.5)), basis)
     empty = np.random.default_rng(4).poisson(5, size=(6, 3)).astype(float)
     empty[2] = 0
-    with pytest.raises(InputError, match="without any count"):
-        GLMModel("poisson").fit(ArrayMatrix(empty), basis)
+    filled = np.where(np.arange(6) == 2, np.delete(empty.sum(axis=1), 2).min(), empty.sum(axis=1))
+    found = GLMModel("poisson").fit(ArrayMatrix(empty), basis)
+    expected = GLMModel("poisson", size_factors=filled).fit(ArrayMatrix(empty), basis)
+    np.testing.assert_allclose(found.coef, expected.coef, rtol=1e-12)
+    with pytest.raises(InputError, match="positive numbers"):
+        GLMModel("poisson", size_factors=empty.sum(axis=1)).fit(ArrayMatrix(empty), basis)
     assert np.isfinite(GLMModel("poisson", size_factors=None).fit(ArrayMatrix(empty), basis).coef).all()
     with pytest.raises(InputError, match="without zeros"):
         GLMModel("poisson", size_factors="median_ratio").fit(ArrayMatrix(empty), basis)
