@@ -23,6 +23,8 @@ __all__ = ["choose_number", "factor_limit", "rule_from_name"]
 CHEAP_PASS = 2e10
 #: Up to this many samples the cheap rules include those whose cost grows with the cube of their number.
 CHEAP_SAMPLES = 400
+#: The ratio of controls leaves every control out once; it is evaluated beside other rules up to this many.
+CHEAP_CONTROLS = 500
 _CUBIC = ("parallel_analysis_wishart", "control_ratio")
 
 
@@ -134,6 +136,8 @@ def _rules_beside(
     rules = {rule.name: rule for rule in reversed(rules_of(others)) if rule.name != used}
     if others == "cheap" and problem.n_samples > CHEAP_SAMPLES:
         rules = {name: rule for name, rule in rules.items() if name not in _CUBIC}
+    if others == "cheap" and problem.controls is not None and problem.controls.sum() > CHEAP_CONTROLS:
+        rules.pop("control_ratio", None)
     return list(reversed(rules.values()))
 
 
