@@ -29,6 +29,10 @@ def adjust(
     inference: Any = "auto",
     calibration: Any = None,
     sample_weights: Any = "auto",
+    observation_weights: Any = None,
+    blocks: Any = None,
+    sample_covariance: Any = None,
+    missing: str = "error",
     random_state: Any = 0,
     orientation: Orientation = "samples",
     layer: str | None = None,
@@ -60,7 +64,17 @@ def adjust(
         Or a `Calibration`. None by default: with right standard errors no calibration is needed.
     sample_weights : {"auto", "none", "quality", None} or array-like or SampleWeights, default="auto"
         How much each sample is to be trusted. "quality" estimates every sample's noise variance from all features,
-        beside the factors; "auto" does so for ``method="auto"`` and leaves named methods as they are published.
+        beside the factors; "auto" does so for ``method="auto"`` with least squares on independent samples, and leaves
+        named methods as they are published.
+    observation_weights : array-like or DataFrame of shape (n_samples, n_features), optional
+        Proportional to one over the noise variance of each value; 0 or NaN leaves it out.
+    blocks : str, array-like or Series, optional
+        Samples whose noise is correlated (a person, a litter): a column of the sample table, or a label per sample.
+    sample_covariance : array-like or DataFrame of shape (n_samples, n_samples), optional
+        Known covariance of the samples' noise up to a factor, such as ``h2 * kinship + (1 - h2) * identity``.
+    missing : {"error", "allow"}, default="error"
+        "allow" takes NaN as missing: factors are estimated from completed values, and every feature is fitted to
+        the values it has.
     random_state : int or Generator, default=0
     orientation : {"samples", "features"}, default="samples"
         What the rows of X are.
@@ -69,7 +83,7 @@ def adjust(
     allow_invalid : bool, default=False
         Allow tests with a method that does not remove confounding.
     **method_options
-        Options of the method, e.g. ``max_iter=5``.
+        Options of the method, e.g. ``max_iter=5``; ``model="voom"`` or "negative_binomial" for counts.
 
     Returns
     -------
@@ -96,7 +110,8 @@ def adjust(
     estimator, reason = resolve_method(method, controls, n_factors, random_state, method_options)
     automatic = isinstance(method, str) and method == "auto"
     if isinstance(sample_weights, str) and sample_weights == "auto":
-        sample_weights = "quality" if automatic else None
+        plain = method_options.get("model") in (None, "linear") and blocks is None and sample_covariance is None
+        sample_weights = "quality" if automatic and plain else None
     if isinstance(inference, str) and inference == "auto":
         inference = "moderated_trend_auto" if automatic else "moderated"
     front = AdjustedRegression(
@@ -106,6 +121,10 @@ def adjust(
         calibration=calibration,
         controls=controls,
         sample_weights=sample_weights,
+        observation_weights=observation_weights,
+        blocks=blocks,
+        sample_covariance=sample_covariance,
+        missing=missing,
         allow_invalid=allow_invalid,
         orientation=orientation,
         layer=layer,

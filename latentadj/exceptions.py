@@ -51,6 +51,10 @@ class InvalidForTestingError(MethodError):
     """The method does not remove confounding and was asked for p-values without ``allow_invalid=True``."""
 
 
+class AdjustedDataError(InputError):
+    """Data from which something was taken out were given to a test without ``allow_adjusted=True``."""
+
+
 class FileFormatError(InputError):
     """A file is empty, truncated, of an unknown kind, or holds text where numbers are needed."""
 
@@ -113,6 +117,10 @@ class PrecisionWarning(LatentAdjWarning):
 
 class UnequalSamplesWarning(LatentAdjWarning):
     """Some samples are much noisier than the others and were weighed down."""
+
+
+class BlockCorrelationWarning(LatentAdjWarning):
+    """The blocks of the samples say nothing about a correlation."""
 
 
 class BrokenEntryPointWarning(LatentAdjWarning):

@@ -18,7 +18,8 @@ from latentadj.core.regression import DesignBasis, RegressionFit, design_basis, 
 from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum, safe_to_project_last
 from latentadj.core.whitening import WhitenedMatrix, Whitening
 from latentadj.design import Design
-from latentadj.models import LinearModel, PrimaryModel
+from latentadj.exceptions import MethodError
+from latentadj.models import LinearModel, PrimaryModel, WeighableModel
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class AdjustmentProblem:
         How the samples of `raw` were mapped to make this problem; see `whitened`.
     raw : AdjustmentProblem, optional
         The problem before its samples were mapped.
+    target : AdjustmentProblem, optional
+        The problem that features are fitted in, where that is not this one: counts, say, or values some of which
+        are missing, when factors are estimated from log counts or from completed values.
 
     Notes
     -----
@@ -53,6 +57,7 @@ class AdjustmentProblem:
     annotations: Mapping[str, Any] = field(default_factory=dict)
     whitening: Whitening | None = None
     raw: AdjustmentProblem | None = None
+    target: AdjustmentProblem | None = None
 
     def whitened(self, whitening: Whitening) -> AdjustmentProblem:
         """Return the same problem after a linear map of the samples, of the data and the design alike."""
@@ -64,7 +69,30 @@ class AdjustmentProblem:
             self.annotations,
             whitening.after(self.whitening),
             self.raw or self,
+            self.target,
         )
+
+    def weighed(self, whitening: Whitening | None) -> AdjustmentProblem:
+        """Return the same problem with the map of the samples left to the model.
+
+        Raises
+        ------
+        MethodError
+            For models whose variances follow from their means.
+        """
+        if whitening is None:
+            return self
+        if not isinstance(self.model, WeighableModel):
+            raise MethodError(
+                f"Weights or a covariance of the samples are for least squares, and features are fitted by "
+                f"{type(self.model).__name__} here. Leave them out, or use model='voom' for counts."
+            )
+        return replace(self, model=self.model.whitened(whitening))
+
+    @cached_property
+    def fitted(self) -> AdjustmentProblem:
+        """The problem that features are fitted in: the target under this problem's map, or this problem."""
+        return self if self.target is None else self.target.weighed(self.whitening)
 
     @property
     def n_samples(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from latentadj.core.matrix import Array
 from latentadj.core.regression import LinkUncertainty, RegressionFit, design_basis
 from latentadj.design import Design
-from latentadj.exceptions import DegreesOfFreedomError
+from latentadj.exceptions import DegreesOfFreedomError, MethodError
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, Subtraction
 
@@ -42,20 +42,17 @@ def refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> RegressionFit
     (method notes, identity 1). Methods for which it does not say so by returning a `Subtraction`.
     """
     if estimate.n_factors == 0:
-        return problem.fit
+        return problem.fitted.fit
     if estimate.subtraction is not None:
         return _subtract(problem, estimate, estimate.subtraction)
-    scores = estimate.scores
-    if estimate.whitening is not None:
-        problem, scores = problem.whitened(estimate.whitening), estimate.whitening.apply(scores)
-    design = augmented_design(problem.design, scores)
-    basis = design_basis(design.matrix)
+    place, scores = _place_of_refit(problem, estimate)
+    basis = design_basis(augmented_design(place.design, scores).matrix)
     if basis.n_samples - basis.rank < 1:
         raise DegreesOfFreedomError(
             f"{problem.n_samples} samples, {problem.basis.rank} design columns and {estimate.n_factors} factors "
             "leave no residual degrees of freedom. Use fewer factors, a smaller design, or more samples."
         )
-    fit = problem.fit_design(basis)
+    fit = place.fit_design(basis)
     if estimate.link is None:
         return fit
     loadings = fit.coef[:, -estimate.n_factors :]
@@ -63,8 +60,23 @@ def refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> RegressionFit
     return fit.with_link(LinkUncertainty(loadings, estimate.link.covariance, columns))
 
 
+def _place_of_refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> tuple[AdjustmentProblem, Array]:
+    """Return the problem that features are fitted in, and the scores as its samples have them."""
+    if problem.target is not None:
+        before = estimate if problem.whitening is None else estimate.before(problem.whitening)
+        return problem.target.weighed(before.whitening), before.scores
+    if estimate.whitening is None:
+        return problem, estimate.scores
+    return problem.whitened(estimate.whitening), estimate.whitening.apply(estimate.scores)
+
+
 def _subtract(problem: AdjustmentProblem, estimate: FactorEstimate, ready: Subtraction) -> RegressionFit:
     """Adjusted effects from the naive ones, for loadings that are not those of a refit."""
+    if problem.target is not None:
+        raise MethodError(
+            "This method adjusts effects without fitting features again, so that missing values, weights of "
+            "observations and models of counts cannot enter. Use a method that refits: CATE, SVA, RUV-4, RUV-2 or dSVA."
+        )
     loadings = estimate.loadings
     if loadings is None:
         raise ValueError("A Subtraction needs the loadings it subtracts with.")

@@ -7,6 +7,7 @@ basis and one small triangular solve.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
@@ -50,6 +51,13 @@ class DesignBasis:
     def n_samples(self) -> int:
         """Number of rows of the design."""
         return int(self.q.shape[0])
+
+    @property
+    def design(self) -> Array:
+        """The design itself, ``(n_samples, n_columns)``, with dependent columns as zeros."""
+        out = np.zeros((self.n_samples, self.n_columns))
+        out[:, list(self.kept)] = self.q @ self.r
+        return out
 
     @property
     def spans_constant(self) -> bool:
@@ -141,6 +149,22 @@ class LinkUncertainty:
         return out
 
 
+class CovarianceDegrees(Protocol):
+    """Degrees of freedom of covariances that are not a residual variance times a known matrix."""
+
+    def contrast_df(self, contrasts: Array) -> Array:
+        """Degrees of freedom ``(c,)`` of the variances of contrasts ``(d, c)``; NaN where these are unknown."""
+        ...
+
+    def joint_df(self, contrasts: Array) -> float:
+        """Degrees of freedom of the covariance matrix of contrasts ``(d, c)``, as those of a Wishart matrix."""
+        ...
+
+    def flipped(self, flips: Array) -> Self:
+        """Return the same for design columns multiplied by ``flips`` (d,), each 1 or -1."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RegressionFit:
     """Least-squares fits of one design to all features.
@@ -162,6 +186,11 @@ class RegressionFit:
         Features that do not vary beyond round-off.
     link : LinkUncertainty or None
         Further variance of the primary coefficients, from the estimated confounding.
+    n_obs : ndarray of int, shape (n_features,), or None
+        Observations that each feature was fitted to; None where that is every sample.
+    degrees : CovarianceDegrees or None
+        Degrees of freedom of contrasts whose covariance was estimated itself (sandwich errors), the same for all
+        features; None where they are those of the residual variances.
     """
 
     coef: Array
@@ -171,6 +200,8 @@ class RegressionFit:
     mean: Array
     constant: np.ndarray
     link: LinkUncertainty | None = None
+    n_obs: np.ndarray | None = None
+    degrees: CovarianceDegrees | None = None
 
     def with_link(self, link: LinkUncertainty | None) -> RegressionFit:
         """Return the same fit with another link uncertainty."""
@@ -186,7 +217,8 @@ class RegressionFit:
             covariance=self.link.covariance * signs[None, :, None, None] * signs,
         )
         cov_unscaled = self.cov_unscaled * np.outer(flips, flips)
-        return replace(self, coef=self.coef * flips, cov_unscaled=cov_unscaled, link=link)
+        degrees = self.degrees and self.degrees.flipped(flips)
+        return replace(self, coef=self.coef * flips, cov_unscaled=cov_unscaled, link=link, degrees=degrees)
 
     def estimate(self, contrasts: Array) -> Array:
         """Contrast estimates ``(n_features, c)`` for contrasts ``(d, c)``; unused columns may be NaN."""

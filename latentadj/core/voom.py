@@ -11,7 +11,8 @@ from latentadj.core.counts import MILLION, LogCounts
 from latentadj.core.lowess import lowess
 from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
 from latentadj.core.passes import run_pass
-from latentadj.core.regression import DesignBasis, design_pass
+from latentadj.core.regression import DesignBasis, design_basis, design_pass
+from latentadj.core.whitening import WhitenedMatrix, Whitening
 from latentadj.exceptions import DegreesOfFreedomError, InputError
 
 #: Added to every count before the logarithm is taken; twice this is added to the library sizes.
@@ -118,7 +119,7 @@ class VoomWeights(_Blocked):
 
 
 @dataclass(frozen=True)
-class VoomModel:
+class VoomFit:
     """Log counts per million with their precision weights; both are lazy.
 
     Attributes
@@ -129,6 +130,8 @@ class VoomModel:
     level, spread : ndarray of shape (n_features,)
         Average log2 count and square root of the residual standard deviation of each feature: the points that the
         trend runs through, features without any count left out.
+    present : ndarray of bool, shape (n_features,)
+        Features with any count.
     """
 
     logs: LogCounts
@@ -136,9 +139,17 @@ class VoomModel:
     trend: VoomTrend
     level: Array
     spread: Array
+    present: np.ndarray
 
 
-def voom_model(Y: FeatureMatrix, basis: DesignBasis, library_sizes: Array, *, span: float = 0.5) -> VoomModel:
+def voom_fit(
+    Y: FeatureMatrix,
+    basis: DesignBasis,
+    library_sizes: Array,
+    *,
+    span: float = 0.5,
+    whitening: Whitening | None = None,
+) -> VoomFit:
     """Estimate the trend of spread over level and make the weights of all values from it.
 
     Parameters
@@ -151,10 +162,12 @@ def voom_model(Y: FeatureMatrix, basis: DesignBasis, library_sizes: Array, *, sp
         Effective library sizes, above 0.
     span : float, default=0.5
         Share of the features in each neighbourhood of the smoother.
+    whitening : Whitening, optional
+        Noise variances of the samples, or their covariance, beside the trend.
 
     Returns
     -------
-    VoomModel
+    VoomFit
 
     Raises
     ------
@@ -175,7 +188,7 @@ def voom_model(Y: FeatureMatrix, basis: DesignBasis, library_sizes: Array, *, sp
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> from latentadj.core.regression import design_basis
     >>> counts = np.random.default_rng(0).poisson(np.geomspace(5, 500, 300), size=(8, 300))
-    >>> model = voom_model(ArrayMatrix(counts), design_basis(np.ones((8, 1))), counts.sum(axis=1))
+    >>> model = voom_fit(ArrayMatrix(counts), design_basis(np.ones((8, 1))), counts.sum(axis=1))
     >>> weights = model.weights.read(slice(0, 300)).mean(axis=0)
     >>> bool(weights[-1] > 30 * weights[0])  # the variance of log counts falls with the count
     True
@@ -186,13 +199,33 @@ def voom_model(Y: FeatureMatrix, basis: DesignBasis, library_sizes: Array, *, sp
             "the spread of the counts in. Take columns or factors out."
         )
     logs = LogCounts(Y, library_sizes, PRIOR)
-    sums = design_pass(logs, basis)
+    mean, fitted = _unweighted(logs, basis, whitening)
     log_depth = np.log2((library_sizes + 2.0 * PRIOR) / MILLION)
-    level = sums.mean + log_depth.mean()
-    spread = (np.maximum(sums.rss, 0.0) / (basis.n_samples - basis.rank)) ** 0.25
+    level = mean + log_depth.mean()
+    spread = (np.maximum(fitted.rss, 0.0) / (basis.n_samples - basis.rank)) ** 0.25
     present = run_pass(Y, PresentKernel(Y.shape[1]))[0]
     trend = fit_trend(level[present], spread[present], span)
-    return VoomModel(logs, VoomWeights(trend, basis.q, sums.effects, log_depth), trend, level, spread)
+    weights = VoomWeights(trend, fitted.basis, fitted.effects, log_depth)
+    return VoomFit(logs, weights, trend, level, spread, present)
+
+
+@dataclass(frozen=True)
+class _Unweighted:
+    """Fits without observation weights: fitted values are ``basis @ effects.T``."""
+
+    basis: Array
+    effects: Array
+    rss: Array
+
+
+def _unweighted(logs: LogCounts, basis: DesignBasis, whitening: Whitening | None) -> tuple[Array, _Unweighted]:
+    """Means of the features, and their fits, by generalised least squares where there is a whitening."""
+    sums = design_pass(logs, basis)
+    if whitening is None:
+        return sums.mean, _Unweighted(basis.q, sums.effects, sums.rss)
+    mapped = design_basis(whitening.apply(basis.q))
+    again = design_pass(WhitenedMatrix(logs, whitening), mapped)
+    return sums.mean, _Unweighted(whitening.undo(mapped.q), again.effects, again.rss)
 
 
 def fit_trend(level: Array, spread: Array, span: float) -> VoomTrend:

@@ -2,39 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from latentadj.core.composition import (
-    effective_library_sizes,
-    ratio_to_geometric_means,
-    relative_log_factors,
-    to_unit_geometric_mean,
-    trimmed_mean_factors,
-    upper_quartile_factors,
-)
+from latentadj.core.composition import effective_library_sizes
+from latentadj.core.depth import COMPOSITION, SIZE_FACTORS, known_composition, size_factors_by_name
 from latentadj.counts.reading import CountTable, positive_per_sample, read_counts
 from latentadj.data.adapters import Orientation
-from latentadj.exceptions import MethodError
-
-Factors = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-
-
-def _ones(counts: NDArray[np.float64], library_sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.ones(len(library_sizes))
-
-
-_COMPOSITION: dict[str, Factors] = {
-    "tmm": trimmed_mean_factors,
-    "rle": relative_log_factors,
-    "upper_quartile": upper_quartile_factors,
-    "library_size": _ones,
-}
-_METHODS = (*_COMPOSITION, "median_ratio")
 
 
 def normalization_factors(
@@ -89,11 +66,9 @@ def normalization_factors(
     >>> normalization_factors(counts, "rle").round(3).to_dict()
     {'a': 2.0, 'b': 0.5}
     """
-    if method not in _COMPOSITION:
-        raise _unknown(method, tuple(_COMPOSITION))
+    factors = known_composition(method, tuple(COMPOSITION))
     table = read_counts(X, library_sizes=library_sizes, orientation=orientation, layer=layer)
-    factors = _COMPOSITION[method](table.dense, table.library_sizes)
-    return pd.Series(factors, index=table.sample_index, name="normalization_factor")
+    return pd.Series(factors(table.dense, table.library_sizes), index=table.sample_index, name="normalization_factor")
 
 
 def size_factors(
@@ -148,8 +123,7 @@ def size_factors(
     >>> size_factors(counts, "median_ratio").round(6).to_dict()
     {'a': 0.5, 'b': 2.0}
     """
-    if method not in _METHODS:
-        raise _unknown(method, _METHODS)
+    _check(method)
     table = read_counts(X, library_sizes=library_sizes, orientation=orientation, layer=layer)
     return pd.Series(_size_factors(table, method), index=table.sample_index, name="size_factor")
 
@@ -174,18 +148,16 @@ def resolved_library_sizes(table: CountTable, given: Any) -> NDArray[np.float64]
     if given is None:
         return table.library_sizes
     if isinstance(given, str):
-        if given not in _METHODS:
-            raise _unknown(given, _METHODS)
         return effective_library_sizes(table.library_sizes, _size_factors(table, given))
     numbers = positive_per_sample("size_factors", given, len(table.values), table.sample_ids)
     return table.library_sizes if numbers is None else effective_library_sizes(table.library_sizes, numbers)
 
 
 def _size_factors(table: CountTable, method: str) -> NDArray[np.float64]:
-    if method == "median_ratio":
-        return ratio_to_geometric_means(table.dense, of_logarithms=True)
-    return to_unit_geometric_mean(table.library_sizes * _COMPOSITION[method](table.dense, table.library_sizes))
+    return size_factors_by_name(table.dense, table.library_sizes, method)
 
 
-def _unknown(method: str, allowed: tuple[str, ...]) -> MethodError:
-    return MethodError(f"There are no size factors called {method!r}. Use one of {', '.join(map(repr, allowed))}.")
+def _check(method: str) -> None:
+    """Refuse an unknown name before the counts are looked at."""
+    if method != "median_ratio":
+        known_composition(method, SIZE_FACTORS)

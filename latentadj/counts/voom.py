@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from latentadj.core.matrix import collect
 from latentadj.core.regression import design_basis
-from latentadj.core.voom import VoomModel, VoomTrend, voom_model
+from latentadj.core.voom import VoomFit, VoomTrend, voom_fit
 from latentadj.counts.normalization import resolved_library_sizes
 from latentadj.counts.reading import CountTable, read_counts
 from latentadj.data.adapters import Orientation
@@ -116,11 +116,11 @@ def voom(
     table = read_counts(X, library_sizes=library_sizes, orientation=orientation, layer=layer)
     resolved = Design.resolve(design, table.samples(sample_data), n_samples=len(table.values))
     sizes = resolved_library_sizes(table, size_factors)
-    model = voom_model(table.matrix, design_basis(resolved.matrix), sizes, span=span)
+    model = voom_fit(table.matrix, design_basis(resolved.matrix), sizes, span=span)
     return _result(table, resolved, model)
 
 
-def _result(table: CountTable, design: Design, model: VoomModel) -> VoomResult:
+def _result(table: CountTable, design: Design, model: VoomFit) -> VoomResult:
     features = pd.DataFrame({"level": model.level, "spread": model.spread}, index=table.feature_index)
     return VoomResult(
         log_cpm=table.frame(collect(model.logs)),

@@ -22,12 +22,14 @@ from latentadj.calibration import Calibration
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import RegressionFit
+from latentadj.core.whitening import Whitening
 from latentadj.design import Design
 from latentadj.estimators.checks import check_data, check_result
+from latentadj.estimators.observations import with_missing_values, with_observation_weights
 from latentadj.exceptions import InputNoteWarning, InvalidForTestingError, LatentAdjWarning, MethodError
 from latentadj.factors import FittedFactors, LatentFactorEstimator, random_generator
 from latentadj.inference import Inference
-from latentadj.models import LinearModel
+from latentadj.models import GLMModel
 from latentadj.problem import AdjustmentProblem
 from latentadj.refit import augmented_design
 from latentadj.results import AdjustmentResult, TestStatistics, confounding_test, test_contrasts
@@ -52,6 +54,14 @@ class Study:
     controls : ndarray of bool or None
     notes : tuple of str
         What alignment did, to be said to the user.
+    observation_weights : ndarray of shape (n_samples, n_features) or None
+        Proportional to one over the noise variance of each value.
+    correlation : SampleWeights or None
+        What is known about correlated noise of the samples.
+    allow_missing : bool
+        Whether values may be NaN.
+    df_spent : float
+        Degrees of freedom that an earlier adjustment of the data took.
     """
 
     values: NDArray[Any]
@@ -61,6 +71,10 @@ class Study:
     sample_data: pd.DataFrame | None = None
     controls: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    observation_weights: NDArray[np.float64] | None = None
+    correlation: SampleWeights | None = None
+    allow_missing: bool = False
+    df_spent: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -119,7 +133,9 @@ def analyse(study: Study, plan: Plan) -> AdjustmentResult:
         check_data(problem, study.feature_ids)
         rng = random_generator(getattr(plan.estimator, "random_state", 0))
         weighed = weighed_problem(problem, plan.sample_weights, rng, study.sample_ids)
-        result = _result(study, plan, problem, plan.estimator.fit_problem(weighed))
+        independent = weighed_problem(weighed, study.correlation, rng, study.sample_ids)
+        plain = problem if study.correlation is None else independent
+        result = _result(study, plan, problem, plain.fitted.fit, plan.estimator.fit_problem(independent))
         check_result(result)
     return replace(result, warnings=tuple(dict.fromkeys(kept)))
 
@@ -155,7 +171,7 @@ def _level_of_the_caller() -> int:
 
 
 def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
-    """Bind a study to a method, and make sure that its values are finite."""
+    """Bind a study to a method, and make sure that its values are finite, or may be missing."""
     problem = estimator.make_problem(
         ArrayMatrix(study.values),
         study.design,
@@ -163,8 +179,12 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
         sample_data=study.sample_data,
         sample_ids=study.sample_ids,
     )
-    if problem.controls is None:
-        problem = replace(problem, controls=study.controls)
+    problem = replace(problem, controls=study.controls if problem.controls is None else problem.controls)
+    weights = study.observation_weights
+    if weights is not None:
+        problem = with_observation_weights(problem, study.values, weights)
+    if study.allow_missing or weights is not None:
+        problem = with_missing_values(problem, study, left_out=weights is not None)
     require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
     return problem
 
@@ -181,20 +201,23 @@ def weighed_problem(
     """
     if weights is None:
         return problem
-    if not isinstance(problem.model, LinearModel):
+    if problem.target is not None:
+        problem.target.weighed(Whitening.from_weights(np.ones(problem.n_samples)))
+    elif isinstance(problem.model, GLMModel):
         raise MethodError(
-            f"Sample weights are for least squares, and features are fitted by {type(problem.model).__name__} here. "
-            "Leave sample_weights out, or use a method for log counts such as RUVg or CATE on log counts per million."
+            "Weights or a covariance of the samples are for least squares, and features are fitted by "
+            f"{type(problem.model).__name__} here. Leave them out, or use model='voom' for counts."
         )
     return problem.whitened(weights.whitening(problem, rng, sample_ids))
 
 
-def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: FittedFactors) -> AdjustmentResult:
+def _result(
+    study: Study, plan: Plan, problem: AdjustmentProblem, plain: RegressionFit, fitted: FittedFactors
+) -> AdjustmentResult:
     estimate, info = fitted.estimate, plan.estimator.method_info
     full_design = augmented_design(study.design, estimate.scores) if estimate.n_factors else study.design
     tests = primary_tests(fitted.fit, problem, plan.inference)
-    same = fitted.fit is problem.fit
-    unadjusted = tests if same else primary_tests(problem.fit, problem, plan.inference)
+    unadjusted = tests if fitted.fit is plain else primary_tests(plain, problem, plan.inference)
     return AdjustmentResult(
         method=info.name,
         method_title=info.title,
@@ -210,7 +233,7 @@ def _result(study: Study, plan: Plan, problem: AdjustmentProblem, fitted: Fitted
         num_factors=fitted.number,
         estimate=estimate,
         fit=fitted.fit,
-        unadjusted_fit=problem.fit,
+        unadjusted_fit=plain,
         tests=tests if plan.calibration is None else plan.calibration.calibrate(tests, problem.controls),
         uncalibrated_tests=tests,
         unadjusted_tests=unadjusted,
@@ -245,7 +268,10 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "parameters": {name: repr(value) for name, value in plan.estimator.get_params().items()},
         "inference": repr(plan.inference),
         "calibration": repr(plan.calibration),
+        "model": repr(problem.fitted.model),
         "sample_weights": repr(plan.sample_weights),
+        "correlation": repr(study.correlation),
+        "block_correlation": getattr(study.correlation, "correlation_", None),
         "options": dict(plan.options),
         "formula": study.design.formula,
         "design_columns": list(study.design.names),

@@ -12,11 +12,12 @@ from latentadj.calibration import resolve_calibration
 from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
 from latentadj.data.adapters import Orientation
 from latentadj.design import Design, design_from_target
+from latentadj.estimators.observations import aligned_weights, allows_missing
 from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
 from latentadj.factors import CATE
 from latentadj.inference import resolve_inference
-from latentadj.sample_weights import resolve_sample_weights
+from latentadj.sample_weights import resolve_correlation, resolve_sample_weights
 from latentadj.validation import plain_array, validated_array
 
 
@@ -37,6 +38,15 @@ class AdjustedRegression(BaseEstimator):
         Negative controls; used by methods that need them and to check the result.
     sample_weights : {None, "none", "quality"} or array-like or SampleWeights, default=None
         How much each sample is to be trusted: all the same, estimated from the residuals, or given.
+    observation_weights : array-like or DataFrame of shape (n_samples, n_features), or None, default=None
+        Proportional to one over the noise variance of each value; 0 or NaN leaves it out.
+    blocks : str, array-like or Series or None, default=None
+        Samples whose noise is correlated: a column of the sample table, or a label per sample. The correlation is
+        estimated beside the factors; a `BlockNoise` object sets it.
+    sample_covariance : array-like or DataFrame of shape (n_samples, n_samples), or None, default=None
+        Known covariance of the samples' noise, up to a factor.
+    missing : {"error", "allow"}, default="error"
+        Whether NaN is an error or a missing value.
     allow_invalid : bool, default=False
         Allow tests with a method that does not remove confounding.
     orientation : {"samples", "features"}, default="samples"
@@ -68,6 +78,10 @@ class AdjustedRegression(BaseEstimator):
         calibration: Any = None,
         controls: Any = None,
         sample_weights: Any = None,
+        observation_weights: Any = None,
+        blocks: Any = None,
+        sample_covariance: Any = None,
+        missing: str = "error",
         allow_invalid: bool = False,
         orientation: Orientation = "samples",
         layer: str | None = None,
@@ -78,6 +92,10 @@ class AdjustedRegression(BaseEstimator):
         self.calibration = calibration
         self.controls = controls
         self.sample_weights = sample_weights
+        self.observation_weights = observation_weights
+        self.blocks = blocks
+        self.sample_covariance = sample_covariance
+        self.missing = missing
         self.allow_invalid = allow_invalid
         self.orientation = orientation
         self.layer = layer
@@ -143,7 +161,18 @@ class AdjustedRegression(BaseEstimator):
         names = np.arange(values.shape[1]) if known is None else np.asarray(known, dtype=object)
         controls = self.controls
         mask = None if controls is None else resolve_controls(controls, known, values.shape[1])
-        return Study(values, design, ids, names, table, mask, (*labelled.notes, *notes))
+        return Study(
+            values,
+            design,
+            ids,
+            names,
+            table,
+            mask,
+            (*labelled.notes, *notes),
+            observation_weights=aligned_weights(self.observation_weights, values.shape, ids, known, self.orientation),
+            correlation=resolve_correlation(self.blocks, self.sample_covariance, values.shape[0], table, ids),
+            allow_missing=allows_missing(self.missing),
+        )
 
     def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:
         if self.formula is not None:

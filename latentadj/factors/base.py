@@ -20,16 +20,16 @@ from latentadj.core.alignment import sign_flips
 from latentadj.core.kernels import ScoreKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureMatrix
 from latentadj.core.passes import one_blas_thread, run_pass
-from latentadj.core.regression import RegressionFit
+from latentadj.core.regression import RegressionFit, design_basis
 from latentadj.data.annotations import resolve_annotation
 from latentadj.data.controls import resolve_controls
 from latentadj.design import Design, design_from_target
 from latentadj.exceptions import ControlsError, InputError, MethodError
 from latentadj.factors.info import MethodInfo
-from latentadj.models import LinearModel, PrimaryModel
+from latentadj.models import LinearModel, PrimaryModel, ScaledModel, WeighableModel, resolve_model
 from latentadj.num_factors import NumFactorsRule, choose_number
 from latentadj.problem import AdjustmentProblem
-from latentadj.refit import refit
+from latentadj.refit import augmented_design, refit
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
 from latentadj.validation import require_finite, validated_array
 
@@ -73,8 +73,9 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     n_factors : {"auto"} or int or NumFactorsRule, default="auto"
         Number of factors; "auto" is parallel analysis on unit-variance features. 0 is legal and gives the
         regression without factors.
-    model : PrimaryModel or None, default=None
-        Model every feature is fitted by; least squares by default.
+    model : str or PrimaryModel or None, default=None
+        Model every feature is fitted by; least squares by default. "voom", "negative_binomial", "poisson" and
+        "binomial" are other ones, for counts: factors are then estimated from log counts.
     random_state : int, Generator, RandomState or None, default=0
         Source of random numbers (only the number rule uses any).
 
@@ -99,6 +100,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     method_info: ClassVar[MethodInfo]
     #: Constructor parameters with a value per sample; `AdjustmentProblem.annotations` holds them resolved.
     sample_parameters: ClassVar[tuple[str, ...]] = ()
+    #: Whether factors are estimated from the model's own scale (counts), not from a linear one.
+    estimates_from_model: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -167,8 +170,17 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
             name: resolve_annotation(name, getattr(self, name), matrix.shape[0], sample_data, sample_ids)
             for name in self.sample_parameters
         }
-        model = self._default_model() if self.model is None else self.model
-        return AdjustmentProblem(self.working_matrix(matrix), design, mask, model, annotations)
+        model = self._default_model() if self.model is None else resolve_model(self.model)
+        if self.estimates_from_model or not isinstance(model, ScaledModel | WeighableModel):
+            return AdjustmentProblem(self.working_matrix(matrix), design, mask, model, annotations)
+        target = AdjustmentProblem(matrix, design, mask, model, annotations)
+        scale = self._on_linear_scale(matrix, model)
+        return AdjustmentProblem(scale, design, mask, annotations=annotations, target=target)
+
+    def _on_linear_scale(self, matrix: FeatureMatrix, model: PrimaryModel) -> FeatureMatrix:
+        """Return the data on the method's own scale, or else on the model's linear one."""
+        own = self.working_matrix(matrix)
+        return model.linear_scale(matrix) if own is matrix and isinstance(model, ScaledModel) else own
 
     def _default_model(self) -> PrimaryModel:
         """Model of every feature unless the user gives one."""
@@ -238,7 +250,16 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         self.estimate_ = fitted.estimate
         self.mean_ = problem.sums.mean
         self.precision_ = _precision(fitted.fit)
+        if problem.target is not None:
+            self._store_linear(problem)
         return self
+
+    def _store_linear(self, problem: AdjustmentProblem) -> None:
+        """Keep for `transform` what it needs on the scale that the factors were estimated on."""
+        scores = self.factors_ if problem.whitening is None else problem.whitening.apply(self.factors_)
+        fit = problem.fit_design(design_basis(augmented_design(problem.design, scores).matrix))
+        self.loadings_ = fit.coef[:, fit.coef.shape[1] - self.n_factors_ :]
+        self.precision_ = _precision(fit)
 
     def transform(self, X: Any) -> Array:
         """Factor scores of samples, each from its own values alone.
@@ -259,7 +280,8 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         values = validated_array(self, X, training=False)
-        return self._frozen_scores(self.working_matrix(ArrayMatrix(values)))
+        model = LinearModel() if self.model is None else resolve_model(self.model)
+        return self._frozen_scores(self._on_linear_scale(ArrayMatrix(values), model))
 
 
 def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Array) -> Array:

@@ -83,6 +83,8 @@ class GCATE(LatentFactorEstimator):
         "regression.",
     )
 
+    estimates_from_model: ClassVar[bool] = True
+
     def __init__(
         self,
         n_factors: int | str | NumFactorsRule = "auto",

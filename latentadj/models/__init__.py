@@ -1,7 +1,19 @@
 """Stage 1: primary models, a file each."""
 
-from latentadj.models.base import PrimaryModel
+from latentadj.models.base import PrimaryModel, ScaledModel, WeighableModel
 from latentadj.models.glm import GLMModel
 from latentadj.models.linear import LinearModel
+from latentadj.models.names import resolve_model
+from latentadj.models.voom import VoomModel
+from latentadj.models.weighted import WeightedLinearModel
 
-__all__ = ["GLMModel", "LinearModel", "PrimaryModel"]
+__all__ = [
+    "GLMModel",
+    "LinearModel",
+    "PrimaryModel",
+    "ScaledModel",
+    "VoomModel",
+    "WeighableModel",
+    "WeightedLinearModel",
+    "resolve_model",
+]

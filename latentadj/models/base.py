@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.regression import DesignBasis, RegressionFit
+from latentadj.core.whitening import Whitening
 
 
 class PrimaryModel(Protocol):
@@ -26,4 +27,22 @@ class PrimaryModel(Protocol):
         -------
         RegressionFit
         """
+        ...
+
+
+@runtime_checkable
+class ScaledModel(PrimaryModel, Protocol):
+    """A model of values on a scale of their own: factors are estimated on another, where effects add up."""
+
+    def linear_scale(self, Y: FeatureMatrix) -> FeatureMatrix:
+        """Return the data, as a lazy view, on the scale that factors are estimated on."""
+        ...
+
+
+@runtime_checkable
+class WeighableModel(PrimaryModel, Protocol):
+    """A model that takes a map of the samples to equal and independent noise itself."""
+
+    def whitened(self, whitening: Whitening) -> PrimaryModel:
+        """Return the model for samples whose noise `whitening` makes equal and independent."""
         ...

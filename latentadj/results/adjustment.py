@@ -124,6 +124,12 @@ class AdjustmentResult(ResultViews):
             return None
         return pd.Series(whitening.transform**2, index=pd.Index(self.sample_ids), name="sample_weight")
 
+    @property
+    def block_correlation(self) -> float | None:
+        """Correlation of the noise of samples within a block; None where no blocks were given."""
+        found = self.manifest.get("block_correlation")
+        return None if found is None else float(found)
+
     def tidy(
         self,
         term: str | None = None,

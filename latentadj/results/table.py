@@ -12,7 +12,7 @@ from latentadj.core.log_odds import log_odds
 from latentadj.core.multiple import adjust_pvalues, q_values
 from latentadj.core.regression import RegressionFit
 from latentadj.exceptions import MethodError
-from latentadj.results.statistics import JointTests, TestStatistics
+from latentadj.results.statistics import JointTests, TestStatistics, over_tests
 
 Array = NDArray[np.float64]
 
@@ -44,6 +44,12 @@ def feature_status(fit: RegressionFit, tests: TestStatistics) -> NDArray[np.obje
     status[~np.isfinite(fit.sigma2)] = "too_few_values"
     status[fit.constant] = "constant"
     return status
+
+
+def _n_obs(fit: RegressionFit, shape: tuple[int, ...], n_samples: int) -> NDArray[np.integer]:
+    """Number of observations behind every row of the table."""
+    per_feature = np.full(shape[0], n_samples) if fit.n_obs is None else fit.n_obs
+    return np.broadcast_to(per_feature[:, None], shape).copy()
 
 
 def adjusted_columns(p_value: Array, method: str) -> Array:
@@ -79,18 +85,17 @@ def tidy_table(
     """
     n_terms, m = len(tests.names), len(features)
     half = tests.half_width()
-    df = tests.df[:, None] if isinstance(tests.df, np.ndarray) else tests.df
     columns = {
         "estimate": tests.estimate,
         "std_error": tests.std_error,
         "conf_low": tests.estimate - half,
         "conf_high": tests.estimate + half,
         "statistic": tests.statistic,
-        "df": np.broadcast_to(np.asarray(df, dtype=float), tests.estimate.shape),
+        "df": np.broadcast_to(np.asarray(over_tests(tests.df), dtype=float), tests.estimate.shape),
         "p_value": tests.p_value,
         "p_adjusted": adjusted_columns(tests.p_value, p_adjust),
         "mean": np.broadcast_to(fit.mean[:, None], tests.estimate.shape),
-        "n_obs": np.full(tests.estimate.shape, n_samples),
+        "n_obs": _n_obs(fit, tests.estimate.shape, n_samples),
         "status": feature_status(fit, tests),
         "estimate_unadjusted": unadjusted.estimate,
         "p_value_unadjusted": unadjusted.p_value,
@@ -114,17 +119,16 @@ def joint_table(
     """Build the table of joint F tests, a row per feature and formula term; `COLUMNS` with ``df1`` added."""
     n_terms, m = len(tests.names), len(features)
     shape = tests.statistic.shape
-    df2 = tests.df2[:, None] if isinstance(tests.df2, np.ndarray) else tests.df2
     status = np.full(shape, "ok", dtype=object)
     status[np.isnan(tests.p_value)] = "not_estimable"
     status[fit.constant] = "constant"
     columns = {
         "statistic": tests.statistic,
-        "df": np.broadcast_to(np.asarray(df2, dtype=float), shape),
+        "df": np.broadcast_to(np.asarray(over_tests(tests.df2), dtype=float), shape),
         "p_value": tests.p_value,
         "p_adjusted": adjusted_columns(tests.p_value, p_adjust),
         "mean": np.broadcast_to(fit.mean[:, None], shape),
-        "n_obs": np.full(shape, n_samples),
+        "n_obs": _n_obs(fit, shape, n_samples),
         "status": status,
         "p_value_unadjusted": unadjusted.p_value,
     }
@@ -169,8 +173,11 @@ def _log_odds(tests: TestStatistics, fit: RegressionFit) -> Array:
     """Log-odds of a true effect, ``(n_features, T)``; unscaled deviations include the link's error."""
     with np.errstate(invalid="ignore", divide="ignore"):
         unscaled = tests.std_error / np.sqrt(tests.prior.s2_post)[:, None]
-    odds: Array = log_odds(tests.estimate / tests.std_error, unscaled, tests.df, tests.prior.s2_prior)
-    return odds
+        t = tests.estimate / tests.std_error
+    columns = [
+        log_odds(t[:, [i]], unscaled[:, [i]], tests.df_of(i), tests.prior.s2_prior) for i in range(len(tests.names))
+    ]
+    return np.column_stack(columns) if columns else t
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -12,12 +12,9 @@ from sklearn.base import BaseEstimator
 from latentadj.core.matrix import Array
 from latentadj.core.sample_quality import SampleVariances, sample_variances
 from latentadj.core.whitening import Whitening
-from latentadj.core.wishart import wishart_eigenvalues
 from latentadj.exceptions import UnequalSamplesWarning
-from latentadj.num_factors.base import leading_count
-from latentadj.num_factors.parallel import leading_shares, upper_bound
-from latentadj.num_factors.select import factor_limit
 from latentadj.problem import AdjustmentProblem
+from latentadj.sample_weights.components import component_counter
 
 #: Logarithm of a relative variance from which on samples are taken to differ.
 MATTERS = 0.2
@@ -114,17 +111,8 @@ class SampleQuality(BaseEstimator):  # type: ignore[misc]
             return SampleVariances(np.ones(problem.n_samples), np.inf, 0, True, 0)
         spectrum = problem.unit_spectrum
         gram = (spectrum.vectors * spectrum.eigenvalues) @ spectrum.vectors.T / used
-        bound = self._noise_bound(used, problem.n_samples, df, rng)
-        limit = factor_limit(problem)
-
-        def count(shares: Array) -> int:
-            return min(leading_count(shares > bound), limit)
-
+        count = component_counter(problem, rng, self.n_draws)
         return sample_variances(gram, problem.design.matrix, used, count, prior_features=self.prior_features)
-
-    def _noise_bound(self, n_features: int, n_samples: int, df: int, rng: np.random.Generator) -> Array:
-        null = wishart_eigenvalues(np.ones(n_features), n_samples, df, self.n_draws, rng)
-        return upper_bound(leading_shares(null, df), 0.1)
 
 
 def _say_unequal(variance: Array, sample_ids: Sequence[str] | None) -> None:

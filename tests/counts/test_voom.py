@@ -15,7 +15,7 @@ from latentadj.core.matrix import ArrayMatrix, collect
 from latentadj.core.passes import pass_options
 from latentadj.core.regression import design_basis
 from latentadj.core.variance import squeeze_variances
-from latentadj.core.voom import VoomTrend, fit_trend, voom_model
+from latentadj.core.voom import VoomTrend, fit_trend, voom_fit
 from latentadj.counts import size_factors, voom
 from latentadj.exceptions import DegreesOfFreedomError, InputError
 from tests.reference_data import load_reference, simcounts
@@ -102,7 +102,7 @@ def test_weights_by_hand():
     counts = rng.poisson(np.exp(rng.normal(3, 1, size=60)), size=(9, 60)).astype(float)
     x = np.column_stack([np.ones(9), np.arange(9.0)])
     sizes = counts.sum(axis=1) * rng.uniform(0.8, 1.2, size=9)
-    model = voom_model(ArrayMatrix(counts), design_basis(x), sizes, span=0.6)
+    model = voom_fit(ArrayMatrix(counts), design_basis(x), sizes, span=0.6)
     y = np.log2((counts + 0.5) / (sizes[:, None] + 1) * 1e6)
     fitted = x @ np.linalg.lstsq(x, y, rcond=None)[0]
     spread = (((y - fitted) ** 2).sum(axis=0) / 7) ** 0.25
@@ -184,7 +184,7 @@ def test_trend_is_flat_beyond_its_ends():
 
 def test_lazy_weights_agree_with_collected_ones():
     counts = np.random.default_rng(0).poisson(30, size=(6, 200)).astype(float)
-    model = voom_model(ArrayMatrix(counts), design_basis(np.ones((6, 1))), counts.sum(axis=1))
+    model = voom_fit(ArrayMatrix(counts), design_basis(np.ones((6, 1))), counts.sum(axis=1))
     assert model.weights.shape == counts.shape
     np.testing.assert_array_equal(collect(model.weights)[:, 50:60], model.weights.read(slice(50, 60)))
 
@@ -192,7 +192,7 @@ def test_lazy_weights_agree_with_collected_ones():
 def test_refusals():
     counts = np.random.default_rng(0).poisson(30, size=(3, 50)).astype(float)
     with pytest.raises(DegreesOfFreedomError, match="3 independent columns for 3 samples"):
-        voom_model(ArrayMatrix(counts), design_basis(np.eye(3)), counts.sum(axis=1))
+        voom_fit(ArrayMatrix(counts), design_basis(np.eye(3)), counts.sum(axis=1))
     with pytest.raises(InputError, match=r"Only 1 feature\(s\) have counts"):
         voom(np.column_stack([counts[:, :1], np.zeros((3, 4))]))
     with pytest.raises(InputError, match=r"span=1\.5"):
