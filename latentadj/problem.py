@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from scipy.linalg import inv
 
 from latentadj.core.kernels import ProjectionKernel, RegressionSums
-from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.matrix import Array, FeatureMatrix, PrecisionScaledResiduals
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_basis, design_pass, is_constant
 from latentadj.core.spectrum import ResidualSpectrum, residual_spectrum, safe_to_project_last
 from latentadj.core.whitening import WhitenedMatrix, Whitening
 from latentadj.design import Design
 from latentadj.exceptions import MethodError
-from latentadj.models import LinearModel, PrimaryModel, WeighableModel
+from latentadj.models import LinearModel, PrimaryModel, WeighableModel, WeighingModel
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,15 @@ class AdjustmentProblem:
         """The problem that features are fitted in: the target under this problem's map, or this problem."""
         return self if self.target is None else self.target.weighed(self.whitening)
 
+    def with_precision(self) -> AdjustmentProblem:
+        """Return the problem whose noise is to be looked at: residuals, scaled where observations have weights."""
+        if self.target is None or not isinstance(self.target.model, WeighingModel):
+            return self
+        weights = self.target.model.precision(self.target.matrix, design_basis(self.target.design.matrix))
+        if weights is None:
+            return self
+        return replace(self, matrix=PrecisionScaledResiduals(self.matrix, self.basis.q, weights))
+
     @property
     def n_samples(self) -> int:
         """Number of samples."""
@@ -158,6 +167,14 @@ class AdjustmentProblem:
         if self.raw is not None:
             return self.raw.constant
         return np.asarray(is_constant(self.sums, self.n_samples))
+
+    @property
+    def level(self) -> Array | None:
+        """What a map of the samples made of the constant, of unit length; None where it stayed one."""
+        if self.whitening is None:
+            return None
+        constant = self.whitening.constant
+        return None if np.ptp(constant) < 1e-10 else constant
 
     @property
     def n_nuisance(self) -> int:

@@ -63,6 +63,8 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
     _require_samples(args, matrix, samples)
     controls = _read_controls(args, matrix)
     options = _checked_options(args, controls)
+    weights = None if args.observation_weights is None else _frame(args.observation_weights)
+    covariance = None if args.sample_covariance is None else _frame(args.sample_covariance)
     with terminal.stage(f"Fitting {matrix.shape[0]} samples x {matrix.shape[1]} features"):
         return adjust(
             matrix,
@@ -74,6 +76,10 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             inference=args.inference,
             calibration=args.calibration,
             sample_weights=args.sample_weights,
+            observation_weights=weights,
+            blocks=args.blocks,
+            sample_covariance=covariance,
+            missing=args.missing,
             random_state=args.seed,
             orientation=args.orientation,
             allow_invalid=args.allow_invalid,
@@ -106,9 +112,19 @@ def _check_request(args: Namespace) -> None:
 
 def _checked_options(args: Namespace, controls: NDArray[np.bool_] | None) -> dict[str, Any]:
     options = method_options(args.settings)
+    if args.model is not None:
+        options["model"] = args.model
     estimator, _ = resolve_method(args.method, controls, args.n_factors, args.seed, options)
     require_types(type(estimator), options)
     return options
+
+
+def _frame(path: str) -> pd.DataFrame | NDArray[Any]:
+    """Read a file of numbers as its rows are, labelled where it is."""
+    read = read_matrix(path)
+    if read.sample_ids is None or read.feature_ids is None:
+        return read.values
+    return pd.DataFrame(read.values, index=list(read.sample_ids), columns=list(read.feature_ids))
 
 
 def _require_samples(args: Namespace, matrix: LabelledMatrix, samples: pd.DataFrame | None) -> None:
@@ -153,7 +169,8 @@ def _threads(n_threads: int | None) -> Iterator[None]:
 
 
 def _inputs(args: Namespace) -> dict[str, Path]:
-    given = {"matrix": args.matrix, "samples": args.samples, "controls": args.controls}
+    files = ("matrix", "samples", "controls", "observation_weights", "sample_covariance")
+    given = {name: getattr(args, name) for name in files}
     return {name: Path(path) for name, path in given.items() if path is not None}
 
 

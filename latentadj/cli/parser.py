@@ -117,6 +117,16 @@ def _add_input(fit: Parser) -> None:
     )
     group.add_argument("--layer", metavar="NAME", help="layer of an .h5ad file")
     group.add_argument("--controls", metavar="FILE", help="negative-control features, one ID per line")
+    group.add_argument(
+        "--missing", choices=("error", "allow"), default="error", help="whether empty cells are an error (default)"
+    )
+    group.add_argument(
+        "--observation-weights", metavar="FILE", help="a weight for every value of MATRIX, in a file like it"
+    )
+    group.add_argument("--blocks", metavar="COLUMN", help="samples with the same value there have correlated noise")
+    group.add_argument(
+        "--sample-covariance", metavar="FILE", help="known covariance of the samples' noise, samples x samples"
+    )
 
 
 def _add_analysis(fit: Parser) -> None:
@@ -129,6 +139,12 @@ def _add_analysis(fit: Parser) -> None:
         type=n_factors,
         default="auto",
         help="number of hidden factors, or the rule that chooses it (default: auto)",
+    )
+    group.add_argument(
+        "--model",
+        choices=("linear", "voom", "negative_binomial", "poisson", "binomial"),
+        help="what features are fitted by; voom and negative_binomial are for counts (default: what the method asks "
+        "for, which is linear for nearly all)",
     )
     group.add_argument(
         "--set",

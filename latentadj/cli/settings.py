@@ -14,12 +14,12 @@ from latentadj.factors import LatentFactorEstimator
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
 _MAX_LENGTH = 1000
 
-#: Options with a flag of their own, and one that only Python can give.
+#: Options with a flag of their own.
 _ELSEWHERE = {
     "n_factors": "use --n-factors",
     "controls": "use --controls",
     "random_state": "use --seed",
-    "model": "it takes a Python object; use latentadj.adjust()",
+    "model": "use --model",
 }
 
 

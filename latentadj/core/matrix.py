@@ -231,3 +231,40 @@ class RotatedMatrix(_Blocked):
         """Return the rotated block."""
         out: Array = self.directions.T @ self.base.read(columns)
         return out
+
+
+@dataclass(frozen=True)
+class PrecisionScaledResiduals(_Blocked):
+    """What a design leaves of another matrix, times the roots of observation weights.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    basis : ndarray of shape (n_samples, rank)
+        Orthonormal basis of the design.
+    weights : FeatureMatrix of shape (n_samples, n_features)
+        Proportional to one over the noise variance of each observation; NaN counts as 0.
+    """
+
+    base: FeatureMatrix
+    basis: Array
+    weights: FeatureMatrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+    def read(self, columns: slice) -> Array:
+        """Return the scaled residuals of the block."""
+        block = self.base.read(columns)
+        weights = np.nan_to_num(self.weights.read(columns), nan=0.0)
+        mean = weights.mean(axis=0)
+        relative = np.divide(weights, mean, out=np.zeros_like(weights), where=mean > 0)
+        out: Array = (block - self.basis @ (self.basis.T @ block)) * np.sqrt(relative)
+        return out

@@ -64,6 +64,9 @@ class SurrogateWeighting:
         From a pass with `basis`.
     old_coords : bool
         Kernel-density grid as in R before 4.4, for comparison with stored numbers.
+    level : ndarray of shape (n_samples,) or None
+        Unit vector along which features are centred, where that is not the constant: what a weighing of the samples
+        makes of it.
 
     Notes
     -----
@@ -77,6 +80,7 @@ class SurrogateWeighting:
     n_nuisance: int
     sums: RegressionSums
     old_coords: bool = False
+    level: Array | None = None
 
     @cached_property
     def _rss_nuisance(self) -> Array:
@@ -129,6 +133,10 @@ class SurrogateWeighting:
 
     def gram(self, weights: Array) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)`` of the weighted, centred features; one pass."""
+        if self.level is not None:
+            centred = GramKernel(self.Y.shape[0], basis=self.level[:, None], weights=weights)
+            out: Array = run_pass(self.Y, centred)[0]
+            return out
         mean = None if self._means_are_mild else self.sums.mean
         gram: Array = run_pass(self.Y, GramKernel(self.Y.shape[0], mean=mean, weights=weights))[0]
         gram -= gram.mean(axis=0)

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cholesky, solve, solve_triangular
 
 from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
 
@@ -19,12 +19,13 @@ class Whitening:
     Attributes
     ----------
     transform : ndarray of shape (n_samples,) or (n_samples, n_samples)
-        Factors of the samples, or a lower triangular matrix ``L^-1`` with ``V = L L'``.
+        Factors of the samples, or a square matrix T with ``T V T' = I``.
 
     Notes
     -----
     Generalised least squares on Y is least squares on the map of Y with the map of the design (Aitken 1935), so
-    that everything written for independent samples applies after the map.
+    that everything written for independent samples applies after the map. A square map is only given up to a rotation;
+    the one is taken that maps constants to constants, so that centring features still takes their level out.
     """
 
     transform: Array
@@ -44,7 +45,7 @@ class Whitening:
     def from_covariance(cls, covariance: ArrayLike) -> Self:
         """Noise covariance ``(n_samples, n_samples)`` of a feature, up to a factor; positive definite."""
         lower = np.asarray(cholesky(np.asarray(covariance, dtype=np.float64), lower=True))
-        return cls(np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True)))
+        return cls(keeping_constants(np.asarray(solve_triangular(lower, np.eye(len(lower)), lower=True))))
 
     @property
     def n_samples(self) -> int:
@@ -62,7 +63,7 @@ class Whitening:
         """Map columns ``(n_samples, k)`` back."""
         if self.transform.ndim == 1:
             return columns / self.transform[:, None]
-        return np.asarray(solve_triangular(self.transform, columns, lower=True))
+        return np.asarray(solve(self.transform, columns))
 
     def after(self, first: Whitening | None) -> Whitening:
         """Return the map that applies `first` and then this one."""
@@ -72,6 +73,40 @@ class Whitening:
             return Whitening(self.transform * first.transform)
         square = first.transform if first.transform.ndim == 2 else np.diag(first.transform)
         return Whitening(self.apply(square))
+
+    @property
+    def constant(self) -> Array:
+        """What the map makes of the constant, of unit length, ``(n_samples,)``."""
+        mapped = self.apply(np.ones((self.n_samples, 1)))[:, 0]
+        return np.asarray(mapped / np.linalg.norm(mapped))
+
+
+def keeping_constants(transform: Array) -> Array:
+    """Reflect a square map so that it maps constants to constants.
+
+    Parameters
+    ----------
+    transform : ndarray of shape (n, n)
+
+    Returns
+    -------
+    ndarray of shape (n, n)
+
+    Examples
+    --------
+    >>> kept = keeping_constants(np.array([[1.0, 0.0], [-0.5, 1.5]]))
+    >>> bool(np.ptp(kept.sum(axis=1)) < 1e-12)
+    True
+    """
+    n = len(transform)
+    mapped = transform.sum(axis=1)
+    target = np.full(n, np.linalg.norm(mapped) / np.sqrt(n))
+    normal = mapped - target
+    length = float(normal @ normal)
+    if length < 1e-24 * float(mapped @ mapped):
+        return transform
+    out: Array = transform - np.outer(normal * (2.0 / length), normal @ transform)
+    return out
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.core.completion import complete
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import AlignmentError, InputError, MethodError
@@ -152,8 +153,6 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
     if np.isfinite(problem.sums.tss).all():
         return problem
     check_finite(study.values, study.sample_ids, list(study.feature_ids), allow_missing=study.allow_missing)
-    from latentadj.core.completion import complete
-
     completion = complete(problem.matrix, problem.basis)
     target = problem.target or problem
     return replace(

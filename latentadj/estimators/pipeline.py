@@ -208,7 +208,8 @@ def weighed_problem(
             "Weights or a covariance of the samples are for least squares, and features are fitted by "
             f"{type(problem.model).__name__} here. Leave them out, or use model='voom' for counts."
         )
-    return problem.whitened(weights.whitening(problem, rng, sample_ids))
+    seen = problem.with_precision() if problem.whitening is None else problem
+    return problem.whitened(weights.whitening(seen, rng, sample_ids))
 
 
 def _result(

@@ -102,7 +102,7 @@ class SmartSVA(LatentFactorEstimator):
         self._check_options()
         reference = self.compat == "SmartSVA"
         weighting = SurrogateWeighting(
-            problem.matrix, problem.basis, problem.n_nuisance, problem.sums, old_coords=reference
+            problem.matrix, problem.basis, problem.n_nuisance, problem.sums, reference, problem.level
         )
         rounds = WeightingRounds(weighting, n_factors, first_power=self.alpha)
         start = problem.spectrum.vectors[:, :n_factors]

@@ -56,5 +56,7 @@ class SupervisedSVA(ControlledFactorEstimator):
     def _estimate_factors(self, problem: AdjustmentProblem, n_factors: int, rng: np.random.Generator) -> FactorEstimate:
         n_factors = capped_by_controls(problem, n_factors, self.n_factors)
         weights = np.zeros(problem.n_features) if problem.controls is None else problem.controls.astype(float)
-        weighting = SurrogateWeighting(problem.matrix, problem.basis, problem.n_nuisance, problem.sums)
+        weighting = SurrogateWeighting(
+            problem.matrix, problem.basis, problem.n_nuisance, problem.sums, level=problem.level
+        )
         return FactorEstimate(weighting.factors(weights, n_factors), feature_weights=weights)

@@ -88,7 +88,7 @@ class SVA(LatentFactorEstimator):
             raise MethodError(f"SVA needs max_iter >= 1 and tol > 0; got max_iter={self.max_iter!r}, tol={self.tol!r}.")
         reference = self.compat == "sva"
         weighting = SurrogateWeighting(
-            problem.matrix, problem.basis, problem.n_nuisance, problem.sums, old_coords=reference
+            problem.matrix, problem.basis, problem.n_nuisance, problem.sums, reference, problem.level
         )
         one_round = WeightingRounds(weighting, n_factors)
         start = problem.spectrum.vectors[:, :n_factors]

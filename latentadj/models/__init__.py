@@ -1,6 +1,6 @@
 """Stage 1: primary models, a file each."""
 
-from latentadj.models.base import PrimaryModel, ScaledModel, WeighableModel
+from latentadj.models.base import PrimaryModel, ScaledModel, WeighableModel, WeighingModel
 from latentadj.models.glm import GLMModel
 from latentadj.models.linear import LinearModel
 from latentadj.models.names import resolve_model
@@ -14,6 +14,7 @@ __all__ = [
     "ScaledModel",
     "VoomModel",
     "WeighableModel",
+    "WeighingModel",
     "WeightedLinearModel",
     "resolve_model",
 ]

@@ -46,3 +46,12 @@ class WeighableModel(PrimaryModel, Protocol):
     def whitened(self, whitening: Whitening) -> PrimaryModel:
         """Return the model for samples whose noise `whitening` makes equal and independent."""
         ...
+
+
+@runtime_checkable
+class WeighingModel(PrimaryModel, Protocol):
+    """A model in which some observations count for more than others."""
+
+    def precision(self, Y: FeatureMatrix, basis: DesignBasis) -> FeatureMatrix | None:
+        """Return the weights of all observations, as a lazy view; None where all count the same."""
+        ...

@@ -1,4 +1,4 @@
-"""Generalised linear models: counts and 0/1 outcomes on their own scale."""
+"""Generalised linear models: counts, numbers of successes and 0/1 outcomes on their own scale."""
 
 from __future__ import annotations
 
@@ -8,27 +8,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from latentadj.core.counts import MILLION
+from latentadj.core.depth import SIZE_FACTORS as DEPTH_METHODS
+from latentadj.core.depth import size_factors_by_name
 from latentadj.core.dispersion import estimate_dispersions
-from latentadj.core.glm import (
-    NOT_CONVERGED,
-    SEPARATED,
-    GLMFit,
-    GLMSetting,
-    OutcomeKernel,
-    fit_glm,
-    quasi_dispersion,
-)
+from latentadj.core.glm import NOT_CONVERGED, SEPARATED, GLMFit, GLMSetting, fit_glm
 from latentadj.core.glm_families import GLM_FAMILIES, GLMFamily
+from latentadj.core.glm_outcomes import LevelKernel, OutcomeKernel, SmoothedLogits
+from latentadj.core.glm_ratios import DevianceRatios, LikelihoodRatioFit
 from latentadj.core.kernels import RegressionSums
-from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.log_cpm import LogCountsPerMillion
+from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix, collect
 from latentadj.core.passes import run_pass
-from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums, is_constant
+from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums
 from latentadj.core.size_factors import filled_totals, median_ratio_factors
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
 
 DISPERSIONS = ("trend", "shrunken", "single")
-SIZE_FACTORS = ("library", "median_ratio")
+SIZE_FACTORS = ("library", *DEPTH_METHODS)
 SEPARATIONS = ("reduce", "nan")
+STATISTICS = ("likelihood_ratio", "wald")
+COUNT_FAMILIES = ("poisson", "negative_binomial")
+#: Added to mean counts before logarithms are taken.
+PRIOR_COUNT = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,29 +40,36 @@ class GLMModel:
     Parameters
     ----------
     family : {"auto", "negative_binomial", "poisson", "binomial", "gaussian"}, default="auto"
-        "auto" takes 0/1 data as binomial, other whole numbers from 0 up as negative binomial, everything else as
-        Gaussian, which is least squares.
-    size_factors : {"library", "median_ratio"} or array-like of shape (n_samples,) or None, default="library"
-        Sequencing depth of the samples, whose logarithm is the offset of count models: totals, medians of ratios
-        (which a few large features do not move; they need features without zeros), or as given; None for none. Only
+        "auto" takes 0/1 data, and data with `trials`, as binomial, other whole numbers from 0 up as negative binomial,
+        everything else as Gaussian, which is least squares.
+    size_factors : str or array-like of shape (n_samples,) or None, default="tmm"
+        Sequencing depth of the samples, whose logarithm is the offset of count models: "tmm", "rle", "upper_quartile"
+        (library sizes times factors for the composition), "library", "median_ratio", or as given; None for none. Only
         ratios matter. Not used by the other families.
     dispersion : {"trend", "shrunken", "single"}, float or array-like of shape (n_features,), default="trend"
         Negative binomial dispersions: as a function of the level, each feature's own shrunken to that or not, or
         as given.
     quasi : bool or None, default=None
         Whether each feature's variance may differ by a factor of its own from that of its family; the factor is
-        `RegressionFit.sigma2`, moderated by the tests. By default for counts, not for 0/1 outcomes, which say nothing
-        about it. Without it statistics are held against the normal distribution.
+        `RegressionFit.sigma2`, moderated by the tests. By default for counts and successes among several trials, not
+        for 0/1 outcomes, which say nothing about it. Without it statistics are held against the normal distribution.
     separated : {"reduce", "nan"}, default="reduce"
         Features whose maximum-likelihood estimate is infinite (a group of zeros, separated outcomes) get the
         bias-reduced estimate, which is finite, or none.
+    trials : int or array-like of shape (n_samples, n_features) or None, default=None
+        Trials behind each number of successes, for the binomial family: 2 for genotypes 0, 1, 2; the coverage for
+        methylated reads, where 0 marks a missing value. By default one each.
+    statistic : {"likelihood_ratio", "wald"}, default="likelihood_ratio"
+        What standard errors are made to agree with. A likelihood ratio costs a fit per contrast and keeps its power
+        where counts are small or a group has none.
 
     Notes
     -----
     Quasi-likelihood with a trended negative binomial dispersion is that of Lund, Nettleton, McCarthy and Smyth
-    (2012), Statistical Applications in Genetics and Molecular Biology 11(5); tests are Wald tests. Estimates are on
-    the scale of the linear predictor: natural logarithms for counts, log odds for 0/1 outcomes. Bias reduction: Firth
-    (1993), Biometrika 80:27.
+    (2012), Statistical Applications in Genetics and Molecular Biology 11(5); quasi-dispersions and their degrees of
+    freedom are as in `quasi_scale`. Estimates are on the scale of the linear predictor: natural logarithms for
+    counts, log odds for successes. Bias reduction: Firth (1993), Biometrika 80:27. The mean of a feature of counts is
+    the log2 of its mean count per million, which trends of the variance go by. Values may be missing (NaN).
 
     Examples
     --------
@@ -74,10 +83,12 @@ class GLMModel:
     """
 
     family: str = "auto"
-    size_factors: str | ArrayLike | None = "library"
+    size_factors: str | ArrayLike | None = "tmm"
     dispersion: str | float | ArrayLike = "trend"
     quasi: bool | None = None
     separated: str = "reduce"
+    trials: int | ArrayLike | None = None
+    statistic: str = "likelihood_ratio"
 
     def fit(self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None) -> RegressionFit:
         """Fit every feature; see `PrimaryModel.fit`.
@@ -85,7 +96,7 @@ class GLMModel:
         Raises
         ------
         InputError
-            If the data are not what the family describes, or size factors or dispersions do not fit them.
+            If the data are not what the family describes, or size factors, dispersions or trials do not fit them.
         MethodError
             For an unknown option.
 
@@ -94,16 +105,43 @@ class GLMModel:
         NotConvergedWarning
             If a feature's fit did not settle; it gets no estimates.
         """
-        if sums is None:
-            sums = design_pass(Y, basis)
         setting = self.setting(Y, basis)
         if setting.family.name == "gaussian":
-            return fit_from_sums(basis, sums)
-        fit = fit_glm(Y, basis.q, setting, separated=self.separated)
-        return self._regression_fit(basis, sums, fit, setting.family)
+            return fit_from_sums(basis, sums if sums is not None else design_pass(Y, basis))
+        quasi = self._is_quasi(setting.family)
+        fit = fit_glm(Y, basis.q, setting, separated=self.separated, with_scale=quasi)
+        level, constant = run_pass(Y, LevelKernel(setting.offset, Y.shape[1], setting.trials))[0]
+        found = _regression_fit(basis, fit, quasi, constant)
+        ratios = None
+        if self.statistic == "likelihood_ratio":
+            ratios = DevianceRatios(Y, basis, setting, fit.coef, fit.least_deviance, np.ones(basis.n_columns))
+        mean = level if setting.family.name == "binomial" else np.log2(level + PRIOR_COUNT) - self._log_million(Y)
+        return replace(found, mean=mean, ratios=ratios)
+
+    def linear_scale(self, Y: FeatureMatrix) -> FeatureMatrix:
+        """Return the data on a scale where effects add up and factors can be estimated by any method, as a lazy view.
+
+        Parameters
+        ----------
+        Y : FeatureMatrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        FeatureMatrix of shape (n_samples, n_features)
+            log2 counts per million with this model's size factors for counts, smoothed logits for successes among
+            several trials, the data themselves otherwise.
+        """
+        self._check()
+        trials = self._trial_matrix(Y.shape)
+        possible, total = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        family = self.resolved_family(possible)
+        if family.name in COUNT_FAMILIES:
+            depths = np.exp(self._offset(Y, total) + np.log(filled_totals(total)).mean())
+            return LogCountsPerMillion(Y, depths, PRIOR_COUNT)
+        return Y if trials is None else SmoothedLogits(Y, trials)
 
     def setting(self, Y: FeatureMatrix, basis: DesignBasis) -> GLMSetting:
-        """Return the family, offsets and dispersions that a design is fitted with.
+        """Return the family, offsets, trials and dispersions that a design is fitted with.
 
         Parameters
         ----------
@@ -115,18 +153,23 @@ class GLMModel:
         GLMSetting
         """
         self._check()
-        possible, total = run_pass(Y, OutcomeKernel(Y.shape[0]))[0]
-        family = resolve_family(self.family, possible)
-        if family.name not in ("poisson", "negative_binomial"):
-            return GLMSetting(family, np.zeros(Y.shape[0]), np.zeros(Y.shape[1]))
+        trials = self._trial_matrix(Y.shape)
+        possible, total = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        family = self.resolved_family(possible)
+        if family.name not in COUNT_FAMILIES:
+            return GLMSetting(family, np.zeros(Y.shape[0]), np.zeros(Y.shape[1]), trials)
         setting = GLMSetting(family, self._offset(Y, total), np.zeros(Y.shape[1]))
         if family.name == "poisson":
             return setting
         return replace(setting, dispersion=self._dispersions(Y, basis, setting.offset))
 
     def resolved_family(self, possible: np.ndarray) -> GLMFamily:
-        """Return the family for data that can be 0/1 outcomes and counts or not, shape (2,)."""
-        return resolve_family(self.family, possible)
+        """Return the family for data that can be 0/1 outcomes (or successes) and counts or not, shape (2,)."""
+        if self.trials is None:
+            return resolve_family(self.family, possible)
+        if self.family not in ("auto", "binomial"):
+            raise MethodError(f"trials= are for family='binomial'; family={self.family!r} was given. Leave one out.")
+        return GLM_FAMILIES["binomial"]
 
     def setting_for_new(self, family: str, total: Array, log_size: float, dispersion: Array) -> GLMSetting:
         """Return the setting for new samples, each on its own.
@@ -145,10 +188,18 @@ class GLMModel:
         -------
         GLMSetting
             Offsets from totals, whatever the size factors of the training samples were; none for models without.
+
+        Raises
+        ------
+        MethodError
+            If trials are known for the training samples only.
         """
-        counts = family in ("poisson", "negative_binomial") and self.size_factors is not None
+        if self.trials is not None and np.ndim(self.trials) > 0:
+            raise MethodError("trials= were given for the training samples; the trials of new samples are not known.")
+        counts = family in COUNT_FAMILIES and self.size_factors is not None
         offset = np.log(np.maximum(total, 1e-300)) - log_size if counts else np.zeros(len(total))
-        return GLMSetting(GLM_FAMILIES[family], offset, dispersion)
+        trials = self._trial_matrix((len(total), len(dispersion)))
+        return GLMSetting(GLM_FAMILIES[family], offset, dispersion, trials)
 
     def _check(self) -> None:
         if self.family != "auto" and self.family not in GLM_FAMILIES:
@@ -159,10 +210,27 @@ class GLMModel:
             )
         if isinstance(self.size_factors, str) and self.size_factors not in SIZE_FACTORS:
             raise MethodError(
-                f"size_factors={self.size_factors!r} is unknown; use {' or '.join(SIZE_FACTORS)}, None or an array."
+                f"size_factors={self.size_factors!r} is unknown; use one of {', '.join(SIZE_FACTORS)}, None or an array."
             )
-        if self.separated not in SEPARATIONS:
-            raise MethodError(f"separated={self.separated!r} is unknown; choose one of {', '.join(SEPARATIONS)}.")
+        for name, allowed in (("separated", SEPARATIONS), ("statistic", STATISTICS)):
+            if getattr(self, name) not in allowed:
+                raise MethodError(f"{name}={getattr(self, name)!r} is unknown; choose one of {', '.join(allowed)}.")
+
+    def _is_quasi(self, family: GLMFamily) -> bool:
+        return (not family.known_scale or self.trials is not None) if self.quasi is None else self.quasi
+
+    def _trial_matrix(self, shape: tuple[int, int]) -> FeatureMatrix | None:
+        """Trials of every value, ``(n_samples, n_features)``."""
+        if self.trials is None:
+            return None
+        trials = np.asarray(self.trials, dtype=np.float64)
+        usable = np.isnan(trials) | (trials >= 0) & (trials == np.floor(trials))
+        if trials.shape not in ((), shape) or not usable.all():
+            raise InputError(
+                f"trials= must be one whole number or an array of whole numbers of the data's shape {shape}, from 0 "
+                f"up; an array of shape {trials.shape} was given, {np.sum(~usable)} values of it not whole numbers."
+            )
+        return ArrayMatrix(np.broadcast_to(trials, shape))
 
     def _offset(self, Y: FeatureMatrix, total: Array) -> Array:
         """Logarithms of the size factors with mean 0, ``(n_samples,)``."""
@@ -181,15 +249,22 @@ class GLMModel:
     def _sizes(self, Y: FeatureMatrix, total: Array) -> Array:
         if not isinstance(self.size_factors, str):
             return np.asarray(self.size_factors, dtype=np.float64)
-        if self.size_factors == "library":
+        if self.size_factors in ("library", "library_size"):
             return filled_totals(total)
+        if self.size_factors != "median_ratio":
+            return size_factors_by_name(np.nan_to_num(collect(Y)), filled_totals(total), self.size_factors)
         factors = median_ratio_factors(Y)
         if factors is None:
             raise InputError(
-                "size_factors='median_ratio' needs features without zeros, and there are none. Use 'library', or give "
-                "the size factors."
+                "size_factors='median_ratio' needs features without zeros, and there are none. Use 'tmm' or 'library', "
+                "or give the size factors."
             )
         return factors
+
+    def _log_million(self, Y: FeatureMatrix) -> float:
+        """log2 of a sample of average depth in millions of counts."""
+        total = run_pass(Y, OutcomeKernel(Y.shape[0]))[0][1]
+        return float(np.log2((np.exp(np.log(filled_totals(total)).mean()) + 2.0 * PRIOR_COUNT) / MILLION))
 
     def _dispersions(self, Y: FeatureMatrix, basis: DesignBasis, offset: Array) -> Array:
         if isinstance(self.dispersion, str):
@@ -203,28 +278,23 @@ class GLMModel:
             )
         return np.broadcast_to(given, (Y.shape[1],)).copy()
 
-    def _regression_fit(
-        self, basis: DesignBasis, sums: RegressionSums, fit: GLMFit, family: GLMFamily
-    ) -> RegressionFit:
-        """Return the fit in the columns of the design."""
-        d, kept, inverse = basis.n_columns, np.array(basis.kept, dtype=int), basis.r_inverse
-        lost = (fit.status == SEPARATED) | (fit.status == NOT_CONVERGED)
-        constant = is_constant(sums, basis.n_samples)
-        _warn_not_converged(int(np.sum((fit.status == NOT_CONVERGED) & ~constant)), len(lost))
-        coef = np.full((len(lost), d), np.nan)
-        coef[:, kept] = fit.coef @ inverse.T
-        cov_unscaled = np.full((len(lost), d, d), np.nan)
-        cov_unscaled[:, kept[:, None], kept] = inverse @ fit.unscaled @ inverse.T
-        coef[lost], cov_unscaled[lost] = np.nan, np.nan
-        sigma2, df_resid = self._scale(fit, family, float(basis.n_samples - basis.rank))
-        return RegressionFit(coef, sigma2, df_resid, cov_unscaled, sums.mean, constant)
 
-    def _scale(self, fit: GLMFit, family: GLMFamily, df_resid: float) -> tuple[Array, float]:
-        """Quasi-dispersions and their degrees of freedom."""
-        quasi = not family.known_scale if self.quasi is None else self.quasi
-        if not quasi:
-            return np.ones(len(fit.coef)), np.inf
-        return quasi_dispersion(fit, df_resid), df_resid
+def _regression_fit(basis: DesignBasis, fit: GLMFit, quasi: bool, constant: np.ndarray) -> LikelihoodRatioFit:
+    """Return the fit in the columns of the design."""
+    d, kept, inverse = basis.n_columns, np.array(basis.kept, dtype=int), basis.r_inverse
+    lost = (fit.status == SEPARATED) | (fit.status == NOT_CONVERGED)
+    _warn_not_converged(int(np.sum((fit.status == NOT_CONVERGED) & ~constant)), len(lost))
+    coef = np.full((len(lost), d), np.nan)
+    coef[:, kept] = fit.coef @ inverse.T
+    cov_unscaled = np.full((len(lost), d, d), np.nan)
+    cov_unscaled[:, kept[:, None], kept] = inverse @ fit.unscaled @ inverse.T
+    coef[lost], cov_unscaled[lost] = np.nan, np.nan
+    sigma2 = fit.scale if quasi else np.ones(len(coef))
+    df_resid: float | Array = fit.scale_df if quasi else np.inf
+    n_obs = None if np.all(fit.n_obs == basis.n_samples) else fit.n_obs
+    if quasi and basis.n_samples == basis.rank:
+        sigma2 = np.full(len(coef), np.nan)
+    return LikelihoodRatioFit(coef, sigma2, df_resid, cov_unscaled, np.empty(0), constant, n_obs=n_obs)
 
 
 def resolve_family(name: str, possible: np.ndarray) -> GLMFamily:

@@ -12,7 +12,7 @@ from latentadj.core.depth import sample_depths
 from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.regression import DesignBasis, RegressionFit
-from latentadj.core.voom import PRIOR, voom_fit
+from latentadj.core.voom import PRIOR, VoomWeights, voom_fit
 from latentadj.core.weighted_regression import fit_weighted_regression
 from latentadj.core.whitening import Whitening
 
@@ -70,6 +70,10 @@ class VoomModel:
     def whitened(self, whitening: Whitening) -> VoomModel:
         """Return the model for samples of unequal or correlated noise."""
         return replace(self, whitening=whitening.after(self.whitening))
+
+    def precision(self, Y: FeatureMatrix, basis: DesignBasis) -> VoomWeights:
+        """Return the weights of the log counts under the trend that the design leaves."""
+        return voom_fit(Y, basis, self._depths(Y), span=self.span, whitening=self.whitening).weights
 
     def _depths(self, Y: FeatureMatrix) -> np.ndarray:
         return sample_depths(Y, self.size_factors)

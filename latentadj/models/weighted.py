@@ -49,3 +49,7 @@ class WeightedLinearModel:
     def whitened(self, whitening: Whitening) -> WeightedLinearModel:
         """Return the model for samples of unequal or correlated noise."""
         return replace(self, whitening=whitening.after(self.whitening))
+
+    def precision(self, Y: FeatureMatrix, basis: DesignBasis) -> FeatureMatrix | None:
+        """Return the weights of the observations."""
+        return self.weights

@@ -1,0 +1,35 @@
+# limma fits with blocks, weights and missing values, alone and together; usage: Rscript reference.R DIR
+suppressMessages({ library(limma); library(edgeR) })
+dir <- commandArgs(TRUE)[1]
+set.seed(7)
+m <- 150; n <- 24
+block <- rep(1:12, each = 2); x <- rep(0:1, 12); age <- round(rnorm(n), 3)
+design <- cbind(1, x, age)
+size <- exp(rnorm(n, sd = 0.5))
+mu <- outer(exp(runif(m, 2, 7)), size) * exp(matrix(rnorm(m * 12, sd = 0.3), m)[, block] + matrix(rnorm(m * n, sd = 0.3), m))
+mu[, c(5, 16)] <- mu[, c(5, 16)] * exp(matrix(rnorm(m * 2, sd = 0.8), m))
+counts <- matrix(rpois(m * n, mu), m)
+y <- round(log2(counts + 0.5), 6)
+w <- round(matrix(runif(m * n, 0.3, 3), m), 6)
+gap <- y; gap[matrix(runif(m * n) < 0.2, m)] <- NA
+put <- function(name, value) write.table(signif(as.matrix(value), 15), file.path(dir, paste0(name, ".csv")), sep = ",", row.names = FALSE, col.names = FALSE)
+fit <- function(name, object, ...) {
+  f <- lmFit(object, design, ...)
+  e <- eBayes(f)
+  put(name, cbind(f$coefficients, f$stdev.unscaled, f$sigma, f$df.residual, e$t))
+}
+fit("block", y, block = block, correlation = 0.35)
+fit("block_weights", y, block = block, correlation = 0.35, weights = w)
+fit("block_gaps", gap, block = block, correlation = 0.35)
+fit("weights_gaps", gap, weights = w)
+fit("block_weights_gaps", gap, block = block, correlation = 0.35, weights = w)
+d <- calcNormFactors(DGEList(counts))
+v <- voom(d, design)
+fit("voom", v)
+vb <- voom(d, design, block = block, correlation = 0.35)
+fit("voom_block", vb, block = block, correlation = 0.35)
+put("voom_block_weights", vb$weights)
+q <- voomWithQualityWeights(d, design)
+put("quality", q$targets$sample.weights)
+put("counts", counts); put("y", y); put("w", w); put("gap", gap); put("design", design); put("labels", block)
+cat(R.version.string, "limma", as.character(packageVersion("limma")), "edgeR", as.character(packageVersion("edgeR")), "\n")
