@@ -73,7 +73,10 @@ def _finite_message(n_nan: int, n_inf: int, first: list[tuple[int, int]], sample
     if n_inf:
         remedy += " Infinite values often come from the logarithm of zero: add an offset before taking logs."
     if n_nan:
-        remedy += " Leave out the features or samples with missing values, or impute them first."
+        remedy += (
+            " Pass missing='allow' to fit every feature to the values it has (--missing allow on the command line), or "
+            "leave out the features or samples with missing values."
+        )
     return f"The matrix holds {' and '.join(kinds)}, first at (sample, feature): {cells}.{remedy}"
 
 
