@@ -8,6 +8,7 @@ import pandas as pd
 from latentadj.cli.terminal import Terminal
 from latentadj.diagnostics import covariate_recovery, discovery_table
 from latentadj.results import AdjustmentResult
+from latentadj.results.noise import noise_facts
 
 #: False discovery rate at which discoveries are counted.
 LEVEL = 0.05
@@ -53,7 +54,7 @@ def fitted_facts(result: AdjustmentResult) -> dict[str, str]:
     """
     number = result.num_factors
     how = "as asked" if number.chosen_by == "user" else f"chosen by {number.chosen_by.replace('_', ' ')}"
-    df = float(np.min(result.fit.df_resid))
+    df = float(np.median(result.fit.df_resid))
     return {
         "Data": f"{result.n_samples} samples x {result.n_features} features",
         "Design": result.design.formula or ", ".join(result.design.names),
@@ -61,7 +62,8 @@ def fitted_facts(result: AdjustmentResult) -> dict[str, str]:
         "Assumption": result.assumption,
         "Factors": f"{result.n_factors}, {how} (at most {number.limit} were possible)",
         "Degrees of freedom": f"{result.n_samples} samples - {result.design.rank} design columns - "
-        f"{result.n_factors} factors = {df:.0f}",
+        f"{result.n_factors} factors = {df:.0f}" + (" (median)" if np.ndim(result.fit.df_resid) else ""),
+        **noise_facts(result),
     }
 
 

@@ -107,7 +107,7 @@ def _check_overlap(result: AdjustmentResult) -> None:
 
 
 def _check_df(result: AdjustmentResult) -> None:
-    n, df = result.n_samples, float(np.min(result.fit.df_resid))
+    n, df = result.n_samples, float(np.median(result.fit.df_resid))
     if result.n_factors and df < max(5.0, n / 5.0):
         _warn(
             f"{n} samples - {result.design.rank} design columns - {result.n_factors} factors leave {df:.0f} residual "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,7 +47,7 @@ class VoomModel:
 
     size_factors: str | ArrayLike | None = "tmm"
     span: float = 0.5
-    whitening: Whitening | None = None
+    whitening: Whitening | None = field(default=None, repr=False)
 
     def fit(self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None) -> RegressionFit:
         """Fit every feature; see `PrimaryModel.fit`.

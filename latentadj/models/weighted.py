@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import FeatureMatrix
@@ -39,8 +39,8 @@ class WeightedLinearModel:
     (array([[2.]]), array([2.]), array([3]))
     """
 
-    weights: FeatureMatrix | None = None
-    whitening: Whitening | None = None
+    weights: FeatureMatrix | None = field(default=None, repr=False)
+    whitening: Whitening | None = field(default=None, repr=False)
 
     def fit(self, Y: FeatureMatrix, basis: DesignBasis, *, sums: RegressionSums | None = None) -> RegressionFit:
         """Fit every feature; see `PrimaryModel.fit`."""

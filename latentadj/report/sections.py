@@ -27,6 +27,7 @@ from latentadj.report.pictures import picture
 from latentadj.report.verdict import ALPHA, hidden_covariates, verdicts
 from latentadj.results import AdjustmentResult
 from latentadj.results.components import Components
+from latentadj.results.noise import noise_facts
 
 _LEVELS = {"ok": ("✓", "Fine"), "note": ("i", "Note"), "warning": ("!", "Warning")}
 #: Longer tables are cut in the report; the files beside it have everything.
@@ -69,6 +70,7 @@ def study(result: AdjustmentResult) -> str:
         "Samples": f"{result.n_samples:,}",
         "Features": f"{result.n_features:,}",
         "Tested": ", ".join(result.tests.names) or "nothing",
+        **noise_facts(result),
     }
     columns = pd.DataFrame({"column": design.names, "role": design.roles, "formula term": design.terms})
     parts = [facts(what)]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from latentadj.results.noise import noise_facts
+
 if TYPE_CHECKING:
     from latentadj.results.adjustment import AdjustmentResult
 
@@ -31,6 +33,7 @@ def html_card(result: AdjustmentResult) -> str:
         "Data": f"{result.n_samples} samples x {result.n_features} features",
         "Method": f"{result.method_title}. {result.reason}",
         "Factors": f"{result.n_factors}, chosen by {number.chosen_by.replace('_', ' ')}",
+        **noise_facts(result),
         "Discoveries": _discoveries(result),
     }
     rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in facts.items())

@@ -1,0 +1,121 @@
+"""What one pass leaves of features with missing values or weighted observations, for a given design."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentadj.core.feature_fits import checked_weights, level, observed, only
+from latentadj.core.feature_grams import pattern_powers, upper_products
+from latentadj.core.kernels import column_sum_of_squares
+from latentadj.core.matrix import Array, FeatureMatrix
+
+#: A block whose features vary by less than this share of their sums of squares is centred first.
+MEAN_DOMINATES = 3e-3
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedSums:
+    """Sums over the observations of every feature.
+
+    Attributes
+    ----------
+    effects : ndarray of shape (n_features, rank)
+        ``F'Wy`` for the design F made orthonormal for all samples, W the feature's weights, 0 where nothing was
+        observed.
+    squares : ndarray of shape (n_features,)
+        ``y'Wy``.
+    shift : ndarray of shape (n_features,)
+        What was taken off y before.
+    patterns : ndarray of shape (n_words, n_features)
+        Which samples were observed, as whole numbers; see `pattern_powers`. Empty with weights.
+    grams : ndarray of shape (rank (rank + 1) / 2, n_features)
+        Upper triangles of ``F'WF``, row by row. Empty without weights.
+    """
+
+    effects: Array
+    squares: Array
+    shift: Array
+    patterns: Array
+    grams: Array
+
+
+class ObservedSumsKernel:
+    """Accumulate `ObservedSums`, and what does not depend on the design, for `run_pass`.
+
+    Parameters
+    ----------
+    basis : ndarray of shape (n_samples, rank)
+        Orthonormal columns spanning the design with its rows scaled by `factors`.
+    n_features : int
+    weights : FeatureMatrix of shape (n_samples, n_features) or None
+        Of the observations.
+    factors : ndarray of shape (n_samples,)
+        Root weights of the samples; 0 leaves a sample out.
+    centred : bool
+        Whether the constant lies in the span of the design.
+    """
+
+    def __init__(
+        self, basis: Array, n_features: int, weights: FeatureMatrix | None, factors: Array, *, centred: bool
+    ) -> None:
+        n, r = basis.shape
+        self.weights = weights
+        self.factors = factors
+        self.centred = centred
+        self.n_obs = np.empty(n_features, dtype=np.intp)
+        self.mean = np.empty(n_features)
+        self.constant = np.empty(n_features, dtype=bool)
+        self._unscaled = bool((factors == 1.0).all())
+        self._directions = np.ascontiguousarray((basis * factors[:, None]).T)
+        self._of_weights = pattern_powers(n) if weights is None else upper_products(basis).T
+        kept = np.empty((len(self._of_weights), n_features))
+        empty = np.empty((0, n_features))
+        patterns, grams = (kept, empty) if weights is None else (empty, kept)
+        self.sums = ObservedSums(np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features), patterns, grams)
+
+    def fork(self) -> Self:
+        """Return a worker that writes its features' rows into the same arrays."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def update(self, block: Array, columns: slice) -> None:
+        """Write the sums of the features of one block."""
+        given = None if self.weights is None else checked_weights(self.weights.read(columns))
+        seen = observed(block, given)
+        if not self.factors.all():
+            seen &= (self.factors > 0)[:, None]
+        values, sums = only(block, seen), self.sums
+        weights = seen.astype(np.float64) if given is None else only(given, seen)
+        kept = sums.patterns if given is None else sums.grams
+        kept[:, columns] = self._of_weights @ weights
+        values = self._described(values, seen, columns)
+        weighed = values if given is None else weights * values
+        sums.effects[columns] = (self._directions @ weighed).T
+        if self._unscaled:
+            sums.squares[columns] = np.einsum("ij,ij->j", weighed, values)
+        else:
+            sums.squares[columns] = self.factors**2 @ (weighed * values)
+
+    def _described(self, values: Array, seen: NDArray[np.bool_], columns: slice) -> Array:
+        """Write counts and means; return the values, centred where their level hides how they vary."""
+        count, squares = np.add.reduce(seen, axis=0, dtype=np.intp), column_sum_of_squares(values)
+        mean, self.constant[columns] = level(values, seen, count, squares)
+        self.n_obs[columns], self.mean[columns] = count, mean
+        with np.errstate(invalid="ignore"):
+            hidden = self.centred and bool((squares - count * mean**2 < MEAN_DOMINATES * squares).any())
+        if not hidden:
+            return values
+        self.sums.shift[columns] = np.where(count > 0, mean, 0.0)
+        return only(values - mean, seen)
+
+    def merge(self, other: Self) -> None:
+        """Nothing to add: rows are written in place."""
+
+    def result(self) -> ObservedSums:
+        """Return the sums of all features."""
+        return self.sums
