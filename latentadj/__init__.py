@@ -18,11 +18,19 @@ from latentadj.calibration import (
 )
 from latentadj.catalogue import methods
 from latentadj.core.passes import pass_options
+from latentadj.data import (
+    AdjustmentRecord,
+    adjustment_record,
+    load_bladder,
+    mark_adjusted,
+    read_controls,
+    read_matrix,
+    read_samples,
+)
 from latentadj.data import datasets as datasets
-from latentadj.data import load_bladder, read_controls, read_matrix, read_samples
 from latentadj.design import Design
 from latentadj.estimators import AdjustedRegression, FrozenSVA, LatentAdjuster, estimate_num_factors
-from latentadj.exceptions import LatentAdjError, LatentAdjWarning
+from latentadj.exceptions import AdjustedDataError, LatentAdjError, LatentAdjWarning
 from latentadj.factors import (
     BACKWASH,
     CATE,
@@ -58,7 +66,7 @@ from latentadj.factors import (
     pseudo_replicates,
 )
 from latentadj.inference import ModeratedT, OrdinaryT, PooledVariance
-from latentadj.models import GLMModel
+from latentadj.models import GLMModel, VoomModel, WeightedLinearModel
 from latentadj.num_factors import (
     BaiNg,
     BiCrossValidation,
@@ -76,7 +84,7 @@ from latentadj.num_factors import (
     Stability,
 )
 from latentadj.results import AdjustmentResult, ShrunkenEffects, load_result, shrink
-from latentadj.sample_weights import SampleQuality
+from latentadj.sample_weights import BlockNoise, GivenCovariance, SampleQuality
 
 __version__ = version("latentadj")
 
@@ -94,13 +102,16 @@ __all__ = [
     "RUV3",
     "RUV4",
     "SVA",
+    "AdjustedDataError",
     "AdjustedRegression",
+    "AdjustmentRecord",
     "AdjustmentResult",
     "BCconf",
     "BaconCalibration",
     "BaiNg",
     "BatchEffectRemover",
     "BiCrossValidation",
+    "BlockNoise",
     "ComBat",
     "ComBatSeq",
     "ControlECDF",
@@ -118,6 +129,7 @@ __all__ = [
     "FrozenSVA",
     "GLMModel",
     "GavishDonoho",
+    "GivenCovariance",
     "LatentAdjError",
     "LatentAdjWarning",
     "LatentAdjuster",
@@ -148,13 +160,17 @@ __all__ = [
     "Stability",
     "SupervisedSVA",
     "TwoStepSVA",
+    "VoomModel",
+    "WeightedLinearModel",
     "adjust",
+    "adjustment_record",
     "counts",
     "datasets",
     "diagnostics",
     "estimate_num_factors",
     "load_bladder",
     "load_result",
+    "mark_adjusted",
     "methods",
     "pass_options",
     "plots",

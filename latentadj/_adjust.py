@@ -37,6 +37,7 @@ def adjust(
     orientation: Orientation = "samples",
     layer: str | None = None,
     allow_invalid: bool = False,
+    allow_adjusted: bool = False,
     **method_options: Any,
 ) -> AdjustmentResult:
     """Test every feature for the primary variables, adjusted for estimated hidden factors.
@@ -82,6 +83,9 @@ def adjust(
         Layer of an AnnData object.
     allow_invalid : bool, default=False
         Allow tests with a method that does not remove confounding.
+    allow_adjusted : bool, default=False
+        Allow tests on data that remember an adjustment (`mark_adjusted`), and put what was removed back into the
+        design.
     **method_options
         Options of the method, e.g. ``max_iter=5``; ``model="voom"`` or "negative_binomial" for counts.
 
@@ -93,7 +97,8 @@ def adjust(
     ------
     LatentAdjError
         Its subclasses name what is wrong: `AlignmentError`, `FormulaError`, `ConfoundedDesignError`,
-        `DegreesOfFreedomError`, `ControlsError`, `MethodError`, `InvalidForTestingError`, `InputError`.
+        `DegreesOfFreedomError`, `ControlsError`, `MethodError`, `InvalidForTestingError`, `AdjustedDataError`,
+        `InputError`.
 
     References
     ----------
@@ -126,6 +131,7 @@ def adjust(
         sample_covariance=sample_covariance,
         missing=missing,
         allow_invalid=allow_invalid,
+        allow_adjusted=allow_adjusted,
         orientation=orientation,
         layer=layer,
     )

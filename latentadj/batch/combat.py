@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from latentadj.batch.base import KnownBatchTransformer
 from latentadj.batch.checks import check_spread_is_seen
 from latentadj.batch.notes import SingleSampleBatchWarning, UnadjustedFeaturesWarning
+from latentadj.core.clean_then_test import cost_of_spreads
 from latentadj.core.combat import ComBatFit, ComBatSetting, apply_combat, fit_combat
 from latentadj.core.matrix import Array, ArrayMatrix
 from latentadj.exceptions import MethodError, NotConvergedWarning
@@ -24,7 +25,7 @@ class ComBat(KnownBatchTransformer):
 
     For prediction and for pictures. Data adjusted for batches and tested afterwards give p-values that are too small:
     `df_spent_` degrees of freedom are gone and the samples are no longer independent. For tests put the batch into
-    the design instead (``"~ x | batch"``).
+    the design instead (``"~ x | batch"``). Frames that come out remember what was removed; arrays cannot.
 
     Parameters
     ----------
@@ -55,8 +56,9 @@ class ComBat(KnownBatchTransformer):
         False for features returned as they are: without variation within some batch, or with too few values there.
     mean_only_ : bool
         Whether only means were adjusted, as asked for or because of batches of one sample.
-    df_spent_ : int
-        Degrees of freedom that the batches took.
+    df_spent_ : float
+        Degrees of freedom that the batches took: one less than their number for their shifts, and what their
+        spreads took from residuals beside effects that were kept.
     n_iter_ : int
         Steps of the iteration, in the batch that took most.
     n_features_in_ : int
@@ -137,6 +139,7 @@ class ComBat(KnownBatchTransformer):
             self._warn_of_one_batch()
         else:
             check_spread_is_seen(codes, self.batches_, covariates, reference, self.mean_only_)
+        self._cost_of_spreads = 0.0 if self.mean_only_ else cost_of_spreads(codes, covariates, reference)
         setting = ComBatSetting(
             parametric=self.parametric,
             mean_only=self.mean_only_,
@@ -147,6 +150,11 @@ class ComBat(KnownBatchTransformer):
         self._model: ComBatFit = fit_combat(ArrayMatrix(values), codes, covariates, setting)
         self.n_iter_: int = self._model.n_iter
         self._warn(self._model)
+
+    @property
+    def df_spent_(self) -> float:
+        """Degrees of freedom that shifts and spreads took."""
+        return len(self.batches_) - 1 + self._cost_of_spreads
 
     def _transform(self, values: Array, codes: NDArray[np.intp], covariates: Array) -> Array:
         return apply_combat(self._model, values, codes, covariates)

@@ -20,7 +20,8 @@ class ComBatSeq(KnownBatchTransformer):
     """Take known batches out of counts, which stay counts.
 
     For prediction, pictures and tools that want counts. Tests belong on the raw counts with the batch in the design
-    (``"~ x | batch"``): adjusted counts hide `df_spent_` degrees of freedom.
+    (``"~ x | batch"``): adjusted counts hide `df_spent_` degrees of freedom. Frames that come out
+    remember what was removed; arrays cannot.
 
     Parameters
     ----------

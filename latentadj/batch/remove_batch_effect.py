@@ -12,6 +12,10 @@ from sklearn.utils.validation import check_array
 from latentadj.batch.samples import aligned_table, batch_codes, batch_levels
 from latentadj.core.batch_removal import removal_coefficients, sum_to_zero
 from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.regression import design_basis
+from latentadj.data.identifiers import id_array
+from latentadj.data.provenance import AdjustmentRecord, attach_record
+from latentadj.design import Design
 from latentadj.exceptions import DesignError, InputError
 
 Array = NDArray[np.float64]
@@ -36,7 +40,8 @@ def remove_batch_effect(
     Returns
     -------
     ndarray or DataFrame of shape (n_samples, n_features)
-        A DataFrame with the index and the columns of X if X is one.
+        A DataFrame with the index and the columns of X if X is one. It remembers what was removed
+        (`AdjustmentRecord`), so that a test on it is refused; an array cannot.
 
     Raises
     ------
@@ -49,7 +54,8 @@ def remove_batch_effect(
     -----
     As limma's function of this name (Ritchie et al. 2015): batch factors are coded so that their effects add up to
     zero, and columns that depend on those before them, design first, are not removed. Do not test the result: put
-    the batch into the design instead, so that it costs degrees of freedom.
+    the batch into the design instead, so that it costs degrees of freedom. Tests that are told of the removal
+    (``allow_adjusted=True``) put the removed columns back into the design and give the same answer.
 
     Examples
     --------
@@ -60,11 +66,40 @@ def remove_batch_effect(
     parts = [_coded(labels, X, name) for labels, name in ((batch, "batch"), (batch2, "batch2")) if labels is not None]
     if covariates is not None:
         parts.append(_numbers(covariates, X, "covariates"))
+    kept = _kept(design, X)
+    removed = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=kept.index)
     if parts:
-        kept = np.ones((len(values), 1)) if design is None else _numbers(getattr(design, "matrix", design), X, "design")
-        removed = np.hstack(parts)
-        values = values - removed @ removal_coefficients(ArrayMatrix(values), kept, removed)
-    return pd.DataFrame(values, index=X.index, columns=X.columns) if isinstance(X, pd.DataFrame) else values
+        columns = removed.to_numpy()
+        values = values - columns @ removal_coefficients(ArrayMatrix(values), kept.to_numpy(), columns)
+    if not isinstance(X, pd.DataFrame):
+        return values
+    out = pd.DataFrame(values, index=X.index, columns=X.columns)
+    marked: pd.DataFrame = attach_record(out, _record(X, kept, removed), made_from=X)
+    return marked
+
+
+def _kept(design: Any, X: Any) -> pd.DataFrame:
+    """Columns whose effects stay; the intercept where there is no design."""
+    if design is None:
+        return pd.DataFrame({"Intercept": np.ones(len(X))})
+    if isinstance(design, Design):
+        design = pd.DataFrame(design.matrix, columns=list(design.names))
+    return _numbers(design, X, "design")
+
+
+def _record(X: pd.DataFrame, kept: pd.DataFrame, removed: pd.DataFrame) -> AdjustmentRecord | None:
+    """What is said of the output; the degrees of freedom are those that the kept columns did not take anyway."""
+    if removed.shape[1] == 0:
+        return None
+    ranks = [design_basis(columns).rank for columns in (kept.to_numpy(), np.hstack([kept, removed]))]
+    return AdjustmentRecord(
+        methods=("remove_batch_effect",),
+        df_spent=float(ranks[1] - ranks[0]),
+        sample_ids=tuple(id_array(X.index).tolist()),
+        columns=removed.to_numpy(),
+        names=tuple(str(name) for name in removed.columns),
+        protected=tuple(str(name) for name in kept.columns if name != "Intercept"),
+    )
 
 
 def _values(X: Any) -> Array:
@@ -75,16 +110,17 @@ def _values(X: Any) -> Array:
     return values
 
 
-def _coded(labels: Any, X: Any, name: str) -> Array:
+def _coded(labels: Any, X: Any, name: str) -> pd.DataFrame:
     table = aligned_table(labels, X, name)
     if table.shape[1] != 1:
         raise InputError(f"{name}= has {table.shape[1]} columns; one label per sample is needed.")
     column = table.iloc[:, 0]
     levels = batch_levels(column)
-    return sum_to_zero(batch_codes(column, levels), len(levels))
+    codes = sum_to_zero(batch_codes(column, levels), len(levels))
+    return pd.DataFrame(codes, columns=[f"{name}[S.{level}]" for level in levels[:-1]])
 
 
-def _numbers(values: Any, X: Any, name: str) -> Array:
+def _numbers(values: Any, X: Any, name: str) -> pd.DataFrame:
     table = aligned_table(values, X, name)
     try:
         columns: Array = table.to_numpy(dtype=np.float64)
@@ -94,4 +130,4 @@ def _numbers(values: Any, X: Any, name: str) -> Array:
         ) from None
     if not np.isfinite(columns).all():
         raise DesignError(f"{name}= has missing or infinite values. Drop these samples, or fill the values in.")
-    return columns
+    return pd.DataFrame(columns, columns=table.columns)

@@ -16,7 +16,8 @@ from latentadj.core.matrix import Array, ArrayMatrix
 class BatchEffectRemover(KnownBatchTransformer):
     """Subtract the shift of each known batch, estimated by least squares beside the covariates.
 
-    For prediction and for pictures; for tests put the batch into the design (``"~ x | batch"``).
+    For prediction and for pictures; for tests put the batch into the design (``"~ x | batch"``). Frames
+    that come out remember what was removed; arrays cannot.
 
     Parameters
     ----------

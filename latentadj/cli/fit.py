@@ -83,6 +83,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             random_state=args.seed,
             orientation=args.orientation,
             allow_invalid=args.allow_invalid,
+            allow_adjusted=args.allow_adjusted,
             **options,
         )
 

@@ -176,6 +176,11 @@ def _add_analysis(fit: Parser) -> None:
         help="weigh samples by their noise: quality or none (default: quality with --method auto)",
     )
     group.add_argument("--allow-invalid", action="store_true", help="test with a method that leaves confounding")
+    group.add_argument(
+        "--allow-adjusted",
+        action="store_true",
+        help="test data that remember an adjustment (parquet, h5ad), with what was removed back in the design",
+    )
     group.add_argument("--seed", metavar="N", type=whole_number, default=0, help="random seed (default: 0)")
     group.add_argument("--threads", metavar="N", type=positive_number, help="worker threads (default: all cores)")
 

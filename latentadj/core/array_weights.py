@@ -13,12 +13,11 @@ from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
+from latentadj.core.uneven_shares import NO_RESIDUAL, UnevenShareKernel
 from latentadj.exceptions import InputError
 
 __all__ = ["ArrayWeights", "array_weights", "array_weights_one_pass"]
 
-#: A feature whose residual sum of squares is below this share of its sum of squares says nothing about samples.
-_NO_RESIDUAL = 1e-24
 #: Residual variances below are passed over by the one-pass rule.
 _SMALL_VARIANCE = 1e-15
 
@@ -60,7 +59,7 @@ class _ShareKernel:
             total = column_sum_of_squares(scaled)
             scaled -= self.basis @ (self.basis.T @ scaled)
             rss = column_sum_of_squares(scaled)
-            usable = np.isfinite(rss) & (rss > _NO_RESIDUAL * total)
+            usable = np.isfinite(rss) & (rss > NO_RESIDUAL * total)
         self.shares += np.square(scaled[:, usable]) @ (self.df / rss[usable])
         self.n_features += int(usable.sum())
 
@@ -76,18 +75,22 @@ def array_weights(
     Y: FeatureMatrix,
     design: Array,
     *,
+    observation_weights: FeatureMatrix | None = None,
     variance_design: ArrayLike | None = None,
     prior_features: float = 10.0,
     tol: float = 1e-8,
     max_iter: int = 50,
+    complete_only: bool = False,
 ) -> ArrayWeights:
     r"""Estimate one quality weight per sample from all features.
 
     Parameters
     ----------
     Y : FeatureMatrix of shape (n_samples, n_features)
-        Features with missing values are left out.
+        NaN marks missing values.
     design : ndarray of shape (n_samples, d)
+    observation_weights : FeatureMatrix of shape (n_samples, n_features), optional
+        Not negative; observations of weight 0 count as missing.
     variance_design : array_like of shape (n_samples, q), optional
         Columns that log variances are linear in, e.g. indicators of groups; by default every sample has its own.
     prior_features : float, default 10
@@ -95,6 +98,8 @@ def array_weights(
     tol : float, default 1e-8
         Squared length of a step, in standard errors per feature, at which the scoring stops. limma's is 1e-5.
     max_iter : int, default 50
+    complete_only : bool, default False
+        Leave out features with missing values, as limma does.
 
     Returns
     -------
@@ -111,8 +116,9 @@ def array_weights(
     The variance of feature j in sample i is :math:`\sigma_j^2 \exp(z_i' \gamma)` (Ritchie et al. 2006, BMC
     Bioinformatics 7: 261). Fisher scoring of the restricted likelihood pools all features: with P the projection on
     what the weighted design leaves, the score of :math:`\gamma` is :math:`Z'(\sum_j w r_j^2 / s_j^2 - m (1 - h))` and
-    its information :math:`m Z' (P \circ P) Z`, with the features' own variances eliminated. The rounds end early when
-    a step is longer than the one before.
+    its information :math:`m Z' (P \circ P) Z`, with the features' own variances eliminated. A feature with missing
+    values or observation weights has a P of its own and adds to both by itself. The rounds end early when a step is
+    longer than the one before.
 
     No hidden factors are foreseen: a factor passes for unequal samples. `latentadj.core.sample_quality` estimates
     weights beside them.
@@ -129,19 +135,17 @@ def array_weights(
     n = Y.shape[0]
     directions = _variance_directions(variance_design, n)
     _check_options(design, n, prior_features, tol, max_iter)
+    sums = _Sums(Y, design_basis(design).q, observation_weights, complete_only)
     gamma: Array = np.zeros(directions.shape[1])
     weights: Array = np.ones(n)
-    last, converged, rounds = np.inf, n - design_basis(design).rank < 2, 0
+    last, converged, rounds = np.inf, n - sums.design.shape[1] < 2, 0
     while not converged and rounds < max_iter:
-        root = np.sqrt(weights)
-        basis = design_basis(design * root[:, None]).q
-        shares, m = run_pass(Y, _ShareKernel(basis, root))[0]
+        excess, sample_information, m = sums.at(weights)
         rounds += 1
         if m < 2:
             return ArrayWeights(np.ones(n), True, rounds)
-        score, information = _score(basis, shares, m, directions)
-        score += prior_features * directions.T @ (weights - 1.0)
-        information += prior_features * directions.T @ directions
+        score = directions.T @ excess + prior_features * directions.T @ (weights - 1.0)
+        information = directions.T @ sample_information @ directions + prior_features * np.eye(len(gamma))
         step = solve(information, score, assume_a="pos")
         length = float(score @ step) / len(gamma) / (m + prior_features)
         if not length < last:
@@ -149,6 +153,35 @@ def array_weights(
         gamma, last, converged = gamma + step, length, length < tol
         weights = np.exp(-directions @ gamma)
     return ArrayWeights(weights, converged, rounds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Data and design of the scoring; design orthonormal."""
+
+    Y: FeatureMatrix
+    design: Array
+    observation_weights: FeatureMatrix | None
+    complete_only: bool
+
+    def at(self, weights: Array) -> tuple[Array, Array, int]:
+        """Excess (n_samples,), information (n_samples, n_samples) and number of features, in one pass."""
+        root = np.sqrt(weights)
+        uneven = UnevenShareKernel(self.design, root, self.observation_weights)
+        if self.observation_weights is not None:
+            found = run_pass(self.Y, uneven)[0]
+            return found.excess, found.information, found.n_features
+        basis = design_basis(self.design * root[:, None]).q
+        kernels = [_ShareKernel(basis, root)] if self.complete_only else [_ShareKernel(basis, root), uneven]
+        (shares, m), *others = run_pass(self.Y, *kernels)
+        excess, information = _score(basis, shares, m)
+        for found in others:
+            excess, information, m = (
+                excess + found.excess,
+                information + found.information,
+                m + found.n_features,
+            )
+        return excess, information, m
 
 
 def array_weights_one_pass(
@@ -242,14 +275,12 @@ def _checked_weights(weights: ArrayLike | None, table: Array) -> Array:
     return own
 
 
-def _score(basis: Array, shares: Array, m: int, directions: Array) -> tuple[Array, Array]:
-    """Score and expected information of the log variances along the directions."""
-    hat = basis @ basis.T
-    projection = np.eye(len(hat)) - hat
-    squared = projection**2
-    excess = shares - m * np.diag(projection)
-    information = m * _without_level(directions, squared @ directions, squared.sum(axis=1))
-    return directions.T @ excess, information
+def _score(basis: Array, shares: Array, m: int) -> tuple[Array, Array]:
+    """Excess and expected information of the samples' log variances, from features that have one basis."""
+    projection = np.eye(len(basis)) - basis @ basis.T
+    free = np.diag(projection)
+    information: Array = m * (projection**2 - np.outer(free, free) / free.sum())
+    return shares - m * free, information
 
 
 def _without_level(directions: Array, product: Array, level: Array) -> Array:

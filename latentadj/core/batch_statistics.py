@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latentadj.core.gap_regression import GapRegression
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
+from latentadj.core.regression import design_basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ class BatchKernel:
         self.indicators = (codes[:, None] == np.arange(n_batches)).astype(np.float64)
         self.order = np.argsort(codes, kind="stable")
         self.starts = np.searchsorted(codes[self.order], np.arange(n_batches))
+        self.sizes = self.indicators.sum(axis=0)
         self.regression = GapRegression(np.hstack([self.indicators, covariates]))
+        self.basis = design_basis(self.regression.columns)
+        self.inverse = self.basis.r_inverse
         self.found = BatchStatistics(
             mean=np.empty((n_batches, n_features)),
             coef=np.empty((q, n_features)),
@@ -80,6 +84,28 @@ class BatchKernel:
 
     def update(self, block: Array, columns: slice) -> None:
         """Take in one block."""
+        effects = block.T @ self.basis.q
+        if np.isfinite(effects).all():
+            self._update_complete(block, columns, effects)
+        else:
+            self._update_with_gaps(block, columns)
+
+    def _update_complete(self, block: Array, columns: slice, effects: Array) -> None:
+        """Every batch has a nonzero row in the basis, so that finite coordinates mean that no value is missing."""
+        found, n_batches = self.found, self.indicators.shape[1]
+        coef = np.zeros((self.regression.columns.shape[1], len(effects)))
+        coef[list(self.basis.kept)] = self.inverse @ effects.T
+        residuals = self.basis.q @ effects.T
+        np.subtract(block, residuals, out=residuals)
+        within = self.indicators.T @ np.square(residuals, out=residuals)
+        found.mean[:, columns], found.coef[:, columns] = coef[:n_batches], coef[n_batches:]
+        found.within[:, columns] = within
+        found.count[:, columns] = self.sizes[:, None]
+        found.estimable[columns] = not self.basis.aliased
+        found.total[columns] = within.sum(axis=0) + np.einsum("mr,mr->m", effects, effects)
+        found.constant[columns] = self._constant_when_complete(block)
+
+    def _update_with_gaps(self, block: Array, columns: slice) -> None:
         found, n_batches = self.found, self.indicators.shape[1]
         fitted = self.regression.fit(block)
         observed = ~np.isnan(block)
@@ -91,6 +117,15 @@ class BatchKernel:
         found.estimable[columns] = fitted.kept.all(axis=1)
         found.total[columns] = (np.where(observed, block, 0.0) ** 2).sum(axis=0)
         found.constant[columns] = self._constant(block, observed, found.count[:, columns])
+
+    def _constant_when_complete(self, block: Array) -> NDArray[np.bool_]:
+        """Look closer only at features whose first two values agree within some batch."""
+        several = self.starts[self.sizes > 1]
+        out: NDArray[np.bool_] = (block[self.order[several]] == block[self.order[several + 1]]).any(axis=0)
+        if out.any():
+            chosen = block[:, out]
+            out[out] = self._constant(chosen, np.ones(chosen.shape, dtype=bool), self.sizes[:, None])
+        return out
 
     def _constant(self, block: Array, observed: NDArray[np.bool_], count: Array) -> NDArray[np.bool_]:
         top = np.maximum.reduceat(np.where(observed, block, -np.inf)[self.order], self.starts, axis=0)

@@ -16,7 +16,7 @@ from latentadj.core.batch_shrinkage import (
     signed_posterior,
 )
 from latentadj.core.batch_statistics import BatchStatistics, batch_statistics
-from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.matrix import Array, FeatureMatrix, default_width, iterate_slices
 
 #: A feature whose residuals are this small a share of its sum of squares is fitted exactly.
 EXACT_FIT = 1e-24
@@ -137,7 +137,7 @@ def fit_combat(Y: FeatureMatrix, codes: NDArray[np.intp], covariates: Array, set
 
 
 def apply_combat(fit: ComBatFit, values: Array, codes: NDArray[np.intp], covariates: Array) -> Array:
-    """Take the batches' location and scale out of samples, each on its own.
+    r"""Take the batches' location and scale out of samples, each on its own.
 
     Parameters
     ----------
@@ -151,16 +151,28 @@ def apply_combat(fit: ComBatFit, values: Array, codes: NDArray[np.intp], covaria
     -------
     ndarray of shape (n_new, n_features)
         Samples of the reference batch and features that are not adjusted come back bit for bit.
+
+    Notes
+    -----
+    With :math:`e` what mean and covariates predict, :math:`(y - e - s \gamma) / \sqrt\delta + e` is linear in y and in
+    the covariates, so that every batch takes one product and one sum, on blocks that stay in the cache.
     """
-    expected = fit.mean + (covariates - fit.centre) @ fit.coef
-    left = values - expected
-    left -= fit.scale * fit.shift[codes]
-    left /= np.sqrt(fit.spread[codes])
-    left += expected
-    if fit.reference is not None:
-        kept = codes == fit.reference
-        left[kept] = values[kept]
-    return left
+    narrowed = 1.0 / np.sqrt(fit.spread)
+    level = fit.mean * (1.0 - narrowed) - fit.scale * fit.shift * narrowed
+    out = np.empty(values.shape)
+    for batch in np.unique(codes):
+        rows = np.flatnonzero(codes == batch)
+        if batch == fit.reference:
+            out[rows] = values[rows]
+            continue
+        regressors = np.column_stack([np.ones(len(rows)), covariates[rows] - fit.centre])
+        weights = np.vstack([level[batch], fit.coef * (1.0 - narrowed[batch])])
+        for columns in iterate_slices(values.shape[1], default_width(len(rows))):
+            part = values[rows, columns]
+            part *= narrowed[batch, columns]
+            part += regressors @ weights[:, columns]
+            out[rows, columns] = part
+    return out
 
 
 def _pooled_variance(found: BatchStatistics, sizes: NDArray[np.intp], setting: ComBatSetting) -> Array:

@@ -141,10 +141,10 @@ def _unit_weights(fit: RegressionFit, rank: int) -> Array:
 
 
 def _moderated_sd(variance: Array, df: float | Array, usable: NDArray[np.bool_]) -> Array:
-    """Standard deviations with those from few values drawn towards the others; 1 where not usable."""
-    known = np.where(usable, df, 0.0)
-    moderated = squeeze_variances(np.where(usable, variance, np.nan), known).s2_post
-    return np.where(usable, np.sqrt(moderated), 1.0)
+    """Standard deviations, those from few values drawn towards the others (posterior means); 1 where not usable."""
+    prior = squeeze_variances(np.where(usable, variance, np.nan), np.where(usable, df, 0.0))
+    total = np.maximum(prior.df_total, 4.0)
+    return np.where(usable, np.sqrt(prior.s2_post * total / (total - 2.0)), 1.0)
 
 
 def _complete_gram(Y: FeatureMatrix, basis: DesignBasis, n_obs: NDArray[np.intp], weights: Array) -> Array:

@@ -13,7 +13,7 @@ from latentadj.core.feature_fits import FeatureFits, checked_weights, level, obs
 from latentadj.core.feature_grams import distinct_columns, pattern_powers
 from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array, FeatureMatrix
-from latentadj.core.regression import RegressionFit, design_basis
+from latentadj.core.regression import design_basis
 from latentadj.core.stacked_bases import Rows, StackedBases, bases_of_stack
 from latentadj.core.whitening import Whitening
 
@@ -77,16 +77,19 @@ class ObservedWhitening:
 
 
 class CorrelatedRegressionKernel:
-    """Generalised least squares of every feature on the samples that were observed, for `run_pass`.
+    """Generalised least squares of some features on the samples that were observed, for `run_pass` over just these.
 
     Parameters
     ----------
     design : ndarray of shape (n_samples, d)
-    n_features : int
     whitening : Whitening
         Dense: of the noise covariance of all samples.
-    weights : FeatureMatrix of shape (n_samples, n_features), optional
+    weights : FeatureMatrix of shape (n_samples, n_some) or None
         Of the observations; 0 or NaN leaves one out.
+    fits : FeatureFits
+        Of all features; written to.
+    features : ndarray of int, shape (n_some,)
+        Rows of `fits` that the features of the pass belong to.
 
     Notes
     -----
@@ -95,39 +98,34 @@ class CorrelatedRegressionKernel:
     """
 
     def __init__(
-        self, design: Array, n_features: int, whitening: Whitening, weights: FeatureMatrix | None = None
+        self, design: Array, whitening: Whitening, weights: FeatureMatrix | None, fits: FeatureFits, features: Rows
     ) -> None:
         self.design = design
         self.weights = weights
         self.whitening = ObservedWhitening(whitening)
         self.kept = design_basis(whitening.apply(design)).kept
-        blank = np.zeros(n_features)
-        self.fits = FeatureFits(design.shape[1], np.zeros(n_features, dtype=np.intp), blank, blank.astype(bool))
+        self.fits = fits
+        self.features = features
 
     def fork(self) -> Self:
         """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
+        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         weights = None if self.weights is None else checked_weights(self.weights.read(columns))
         seen = observed(block, weights)
-        values = only(block, seen)
-        fits = self.fits
-        count = fits.n_obs[columns] = seen.sum(axis=0)
-        fits.mean[columns], fits.constant[columns] = level(values, seen, count, column_sum_of_squares(values))
+        values, fits, rows = only(block, seen), self.fits, self.features[columns]
+        count = fits.n_obs[rows] = seen.sum(axis=0)
+        fits.mean[rows], fits.constant[rows] = level(values, seen, count, column_sum_of_squares(values))
         roots = None if weights is None else np.sqrt(only(weights, seen)).T
         scaled = values.T if roots is None else values.T * roots
         order, group = distinct_columns(pattern_powers(len(seen)) @ seen.astype(np.float64))
         ends = np.searchsorted(group, np.arange(group.max(initial=-1) + 2))
-        first = columns.start or 0
         for i, transform in self.whitening.maps(seen[:, order[ends[:-1]]]):
             here = order[ends[i] : ends[i + 1]]
             mapped = scaled[here] @ transform.T
-            own = None if roots is None else roots[here]
-            self._fit(transform, own, mapped, here + first)
+            self._fit(transform, None if roots is None else roots[here], mapped, rows[here])
 
     def _fit(self, transform: Array, roots: Array | None, mapped: Array, features: Rows) -> None:
         """Fit features ``(b, n_samples)`` of one pattern."""
@@ -149,6 +147,6 @@ class CorrelatedRegressionKernel:
     def merge(self, other: Self) -> None:
         """Nothing to add: rows are written in place."""
 
-    def result(self) -> RegressionFit:
-        """Return the fits."""
-        return self.fits.fit()
+    def result(self) -> FeatureFits:
+        """Return what was written to."""
+        return self.fits

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
 
 from latentadj.core.matrix import Array
 from latentadj.core.multiple import adjust_pvalues
 from latentadj.core.tails import f_upper_p
 from latentadj.exceptions import InputError, MethodError
 
-__all__ = ["DECISION_METHODS", "decide_tests"]
+__all__ = ["DECISION_METHODS", "decide_tests", "joint_p_values"]
 
 #: How multiplicity over contrasts is dealt with.
 DECISION_METHODS = ("separate", "global", "hierarchical", "nested_f")
@@ -46,7 +47,7 @@ def decide_tests(
         Adjusted p-values below are significant.
     joint_p_value : array_like, shape (n_features,), optional
         p-values of the F test of all contrasts; needed by "hierarchical" and "nested_f".
-    correlation : array_like, shape (T, T), optional
+    correlation : array_like, shape (T, T) or (n_features, T, T), optional
         Correlation of the contrast estimates, for "nested_f"; the identity by default. It may be singular.
     df : float or array_like, shape (n_features,), default inf
         Degrees of freedom of the statistics, for "nested_f".
@@ -89,8 +90,44 @@ def decide_tests(
         decisions[selected] = _signed(t[selected], _adjust_rows(p[selected], adjust) < level)
     else:
         spread = np.broadcast_to(np.asarray(df, dtype=np.float64), len(p))[selected]
-        decisions[selected] = _nested_f(t[selected], _root(correlation, p.shape[1]), spread, level)
+        decisions[selected] = _nested_f(t[selected], _root(correlation, p.shape).of(selected), spread, level)
     return decisions
+
+
+def joint_p_values(statistic: ArrayLike, correlation: ArrayLike, df: ArrayLike = np.inf) -> Array:
+    r"""P-values of the F tests that all contrasts of a feature are zero, from their t statistics.
+
+    Parameters
+    ----------
+    statistic : array_like, shape (n_features, T)
+    correlation : array_like, shape (T, T) or (n_features, T, T)
+        Of the contrast estimates; it may be singular.
+    df : float or array_like, shape (n_features,), default inf
+        Degrees of freedom of the statistics.
+
+    Returns
+    -------
+    ndarray of shape (n_features,)
+        NaN for features without all statistics.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit.
+
+    Notes
+    -----
+    :math:`F = t' R^- t / \operatorname{rank} R`, the F of the coefficients themselves written in their statistics.
+
+    Examples
+    --------
+    >>> joint_p_values([[2.0, 2.0]], np.eye(2)).round(4)
+    array([0.0183])
+    """
+    t = np.asarray(statistic, dtype=np.float64)
+    if t.ndim != 2:
+        raise InputError(f"statistic has shape {t.shape}; it must be (n_features, T).")
+    return _root(correlation, t.shape).p_values(t, np.broadcast_to(np.asarray(df, dtype=np.float64), len(t)))
 
 
 def _checked_tests(
@@ -155,17 +192,52 @@ def _adjust_rows(p: Array, adjust: str) -> Array:
     return adjusted
 
 
-def _root(correlation: ArrayLike | None, n_tests: int) -> Array:
-    """Root ``(T, r)`` with ``F = |root' t|^2`` for statistics t, r the rank of their correlation."""
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """Roots of the correlations of contrasts.
+
+    Attributes
+    ----------
+    factor : ndarray of shape (T, T) or (n_features, T, T)
+        ``F = |factor' t|^2`` for statistics t; columns beyond the rank are zero.
+    rank : ndarray of shape () or (n_features,)
+    """
+
+    factor: Array
+    rank: Array
+
+    def of(self, rows: NDArray[np.intp]) -> _Root:
+        return self if self.rank.ndim == 0 else _Root(self.factor[rows], self.rank[rows])
+
+    def p_values(self, t: Array, df: Array) -> Array:
+        along = t @ self.factor if self.rank.ndim == 0 else np.einsum("mt,mtr->mr", t, self.factor)
+        f, rank = np.square(along).sum(axis=1), np.broadcast_to(self.rank, len(t))
+        p = np.full(len(t), np.nan)
+        for value in np.unique(rank[rank > 0]):
+            here = rank == value
+            p[here] = f_upper_p(f[here], float(value), df[here])
+        return p
+
+
+def _root(correlation: ArrayLike | None, shape: tuple[int, int]) -> _Root:
+    """Factor the correlation of T contrasts; features without one have rank 0."""
+    m, n_tests = shape
     matrix = np.eye(n_tests) if correlation is None else np.asarray(correlation, dtype=np.float64)
-    if matrix.shape != (n_tests, n_tests) or not np.isfinite(matrix).all():
-        raise InputError(f"correlation has shape {matrix.shape}; it must be finite and ({n_tests}, {n_tests}).")
-    values, vectors = eigh(matrix)
-    used = values > _RANK_TOLERANCE * values[-1]
-    return np.asarray(vectors[:, used] / np.sqrt(values[used] * used.sum()))
+    if matrix.shape not in ((n_tests, n_tests), (m, n_tests, n_tests)):
+        raise InputError(
+            f"correlation has shape {matrix.shape}; it must be ({n_tests}, {n_tests}), or one per feature."
+        )
+    known = np.isfinite(matrix).all(axis=(-2, -1))
+    if matrix.ndim == 2 and not known:
+        raise InputError("correlation is missing or infinite; contrasts that cannot be estimated have none.")
+    values, vectors = np.linalg.eigh(np.where(known[..., None, None], matrix, 0.0))
+    used = known[..., None] & (values > _RANK_TOLERANCE * values[..., -1:]) if n_tests else values > 0
+    rank = used.sum(axis=-1)
+    scale = np.sqrt(np.where(used, values, 1.0) * np.maximum(rank, 1)[..., None])
+    return _Root(np.where(used[..., None, :], vectors / scale[..., None, :], 0.0), np.asarray(rank))
 
 
-def _nested_f(t: Array, root: Array, df: Array, level: float) -> NDArray[np.int8]:
+def _nested_f(t: Array, root: _Root, df: Array, level: float) -> NDArray[np.int8]:
     """Call contrasts in the order of their statistics for as long as the truncated F stays significant."""
     order = np.argsort(-np.abs(t), axis=1, kind="stable")
     decisions = np.zeros(t.shape, dtype=np.int8)
@@ -174,8 +246,7 @@ def _nested_f(t: Array, root: Array, df: Array, level: float) -> NDArray[np.int8
         here = order[:, [step]]
         value = np.take_along_axis(t, here, axis=1)
         truncated = np.sign(t) * np.minimum(np.abs(t), np.abs(value))
-        f = np.square(truncated @ root).sum(axis=1)
-        active &= f_upper_p(f, float(root.shape[1]), df) < level
+        active &= root.p_values(truncated, df) < level
         np.put_along_axis(
             decisions, here, np.where(active[:, None], np.sign(np.nan_to_num(value)), 0).astype(np.int8), 1
         )

@@ -71,9 +71,13 @@ class ProfileKernel:
         return twin
 
     def update(self, block: Array, columns: slice) -> None:
-        """Evaluate the features of one block."""
-        self.profile[columns] = adjusted_profile(block, self.columns, self.offset)
-        self.level[columns] = (block * np.exp(-self.offset)[:, None]).mean(axis=0)
+        """Evaluate the features of one block; values that are missing take no part."""
+        seen = np.isfinite(block)
+        weights = None if seen.all() else seen.astype(np.float64)
+        counts = block if weights is None else np.where(seen, block, 0.0)
+        self.profile[columns] = adjusted_profile(counts, self.columns, self.offset, weights)
+        adjusted = (counts * np.exp(-self.offset)[:, None]).sum(axis=0)
+        self.level[columns] = adjusted / np.maximum(seen.sum(axis=0), 1)
 
     def merge(self, other: Self) -> None:
         """Nothing to add: rows were written in place."""
@@ -83,8 +87,8 @@ class ProfileKernel:
         return self.profile, self.level
 
 
-def adjusted_profile(y: Array, columns: Array, offset: Array) -> Array:
-    """Adjusted profile log-likelihoods ``(width, n_grid)`` of a block ``(n_samples, width)``.
+def adjusted_profile(y: Array, columns: Array, offset: Array, weights: Array | None = None) -> Array:
+    """Adjusted profile log-likelihoods ``(width, n_grid)`` of a block ``(n_samples, width)`` and its weights.
 
     Notes
     -----
@@ -97,18 +101,17 @@ def adjusted_profile(y: Array, columns: Array, offset: Array) -> Array:
     # a trace of ridge keeps features without a finite estimate from wandering; it does not show in the likelihood
     ridge = np.full(d, 1e-6)
     for g in range(len(GRID) - 1, -1, -1):
-        block = GLMBlock(y, columns, offset, NegativeBinomial(), np.full(width, GRID[g]), ridge)
+        block = GLMBlock(y, columns, offset, NegativeBinomial(), np.full(width, GRID[g]), ridge, weights)
         coef = fit_block(block, coef, tol=1e-4, max_iter=25).coef
         mu = block.mean(coef)
         determinant = np.linalg.slogdet(block.expected_information(mu))[1] if d else 0.0
-        out[:, g] = _log_likelihood(y, mu, GRID[g]) - 0.5 * determinant
+        out[:, g] = block.weighed(_log_likelihood(y, mu, GRID[g])).sum(axis=0) - 0.5 * determinant
     return out
 
 
 def _log_likelihood(y: Array, mu: Array, phi: float) -> Array:
     size = 1.0 / phi
-    terms = gammaln(y + size) - gammaln(size) + xlogy(y, phi * mu) - (y + size) * np.log1p(phi * mu)
-    out: Array = terms.sum(axis=0)
+    out: Array = gammaln(y + size) - gammaln(size) + xlogy(y, phi * mu) - (y + size) * np.log1p(phi * mu)
     return out
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
+from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array
 from latentadj.core.regression import RegressionFit
 from latentadj.core.stacked_bases import Rows, StackedBases
 from latentadj.exceptions import InputError
+
+#: A block whose features vary by less than this share of their sums of squares is centred first.
+MEAN_DOMINATES = 3e-3
 
 
 class FeatureFits:
@@ -123,6 +129,11 @@ def only(block: Array, seen: NDArray[np.bool_]) -> Array:
     return out
 
 
+def counted(seen: NDArray[np.bool_]) -> Rows:
+    """Number of true entries of every column; a product of floats is quicker than a sum of bits."""
+    return (np.ones(len(seen)) @ seen.astype(np.float64)).astype(np.intp)
+
+
 def level(values: Array, seen: NDArray[np.bool_], count: Rows, squares: Array) -> tuple[Array, NDArray[np.bool_]]:
     """Means of what is seen, and which features do not vary beyond round-off.
 
@@ -150,3 +161,44 @@ def level(values: Array, seen: NDArray[np.bool_], count: Rows, squares: Array) -
         tolerance = 8 * np.finfo(float).eps * np.abs(mean[near])
         constant[near] = (count[near] > 0) & (spread <= count[near] * tolerance**2)
     return mean, np.asarray(constant)
+
+
+class Descriptions(Protocol):
+    """What is known of features whatever their design; arrays of shape (n_features,)."""
+
+    n_obs: Rows
+    mean: Array
+    constant: NDArray[np.bool_]
+
+
+def described(
+    into: Descriptions, values: Array, seen: NDArray[np.bool_], columns: slice, *, centred: bool
+) -> tuple[Array, Array]:
+    """Write counts, means and what is constant of the features of a block.
+
+    Parameters
+    ----------
+    into : Descriptions
+        Rows `columns` are written.
+    values : ndarray of shape (n_samples, b)
+        0 where nothing is seen.
+    seen : ndarray of bool, shape (n_samples, b)
+    columns : slice
+    centred : bool
+        Whether means may be taken off.
+
+    Returns
+    -------
+    values : ndarray of shape (n_samples, b)
+        Means taken off if the level of a feature hides how it varies.
+    shift : ndarray of shape (b,)
+        What was taken off.
+    """
+    count, squares = counted(seen), column_sum_of_squares(values)
+    mean, into.constant[columns] = level(values, seen, count, squares)
+    into.n_obs[columns], into.mean[columns] = count, mean
+    with np.errstate(invalid="ignore"):
+        hidden = centred and bool((squares - count * mean**2 < MEAN_DOMINATES * squares).any())
+    if not hidden:
+        return values, np.zeros(len(mean))
+    return only(values - mean, seen), np.where(count > 0, mean, 0.0)

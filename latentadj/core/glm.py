@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from latentadj.core.glm_families import GLMFamily, possible_families
+from latentadj.core.glm_families import GLMFamily
 from latentadj.core.glm_newton import GLMBlock, GLMBlockFit, bias_reduced_fit, fit_block, has_run_to_infinity
+from latentadj.core.glm_outcomes import OutcomeKernel
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
+from latentadj.core.quasi_likelihood import quasi_scale
+
+__all__ = ["GLMFit", "GLMKernel", "GLMSetting", "OutcomeKernel", "fit_glm", "quasi_dispersion"]
 
 #: What became of a feature's fit.
 FITTED, BIAS_REDUCED, SEPARATED, NOT_CONVERGED = 0, 1, 2, 3
@@ -30,11 +34,34 @@ class GLMSetting:
         Added to every linear predictor: logarithms of size factors.
     dispersion : ndarray of shape (n_features,)
         Negative binomial dispersions; not used by the other families.
+    trials : FeatureMatrix of shape (n_samples, n_features) or None
+        Trials behind each number of successes, 0 or NaN for none; for the binomial family. None for one each.
     """
 
     family: GLMFamily
     offset: Array
     dispersion: Array
+    trials: FeatureMatrix | None = None
+
+    def outcomes(self, block: Array, columns: slice) -> tuple[Array, Array | None]:
+        """Outcomes of a block of data and their weights, both ``(n_samples, width)``.
+
+        Values that are missing have weight 0. Successes become shares of their trials, weighted by these. Weights that
+        are all one are None.
+        """
+        if self.trials is None:
+            seen = np.isfinite(block)
+            return (block, None) if seen.all() else (np.where(seen, block, 0.0), seen.astype(np.float64))
+        trials = self.trials.read(columns)
+        seen = np.isfinite(block) & (trials > 0)
+        share = np.divide(block, trials, out=np.zeros(block.shape), where=seen)
+        return share, np.where(seen, trials, 0.0)
+
+    def block(self, values: Array, columns: slice, design: Array, ridge: Array | None = None) -> GLMBlock:
+        """Return what fitting needs of a block of data ``(n_samples, width)`` and a design ``(n_samples, d)``."""
+        y, weights = self.outcomes(values, columns)
+        penalty = np.zeros(design.shape[1]) if ridge is None else ridge
+        return GLMBlock(y, design, self.offset, self.family, self.dispersion[columns], penalty, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +78,14 @@ class GLMFit:
     mean_slope : ndarray of shape (n_features,)
         Mean of ``V'(mu) (y - mu) / V(mu)`` over samples; see `quasi_dispersion`.
     status : ndarray of int, shape (n_features,)
-        0 fitted, 1 bias-reduced because the maximum-likelihood estimate is infinite, 2 infinite and left out (NaN),
-        3 not converged.
+        0 fitted, 1 bias-reduced because the maximum-likelihood estimate is infinite, 2 infinite or not identified and
+        left out (NaN), 3 not converged.
+    least_deviance : ndarray of shape (n_features,)
+        Deviance at the maximum of the likelihood, or what it tends to where the estimate is infinite.
+    scale, scale_df : ndarray of shape (n_features,)
+        Quasi-dispersion and its degrees of freedom, see `quasi_scale`; NaN unless asked for.
+    n_obs : ndarray of int, shape (n_features,)
+        Samples that are not missing.
     """
 
     coef: Array
@@ -61,6 +94,10 @@ class GLMFit:
     pearson: Array
     mean_slope: Array
     status: NDArray[np.int8]
+    least_deviance: Array
+    scale: Array
+    scale_df: Array
+    n_obs: NDArray[np.intp]
 
 
 class GLMKernel:
@@ -76,6 +113,8 @@ class GLMKernel:
         Coefficients to start from.
     separated : {"reduce", "nan"}, default="reduce"
         Whether features whose maximum-likelihood estimate is infinite get the bias-reduced estimate or none.
+    with_scale : bool, default=False
+        Whether quasi-dispersions are wanted.
     """
 
     def __init__(
@@ -86,8 +125,10 @@ class GLMKernel:
         *,
         start: Array | None = None,
         separated: str = "reduce",
+        with_scale: bool = False,
     ) -> None:
         d = columns.shape[1]
+        self.with_scale = with_scale
         self.setting = setting
         self.columns = columns
         self.start = start
@@ -99,6 +140,10 @@ class GLMKernel:
             pearson=np.empty(n_features),
             mean_slope=np.empty(n_features),
             status=np.empty(n_features, dtype=np.int8),
+            least_deviance=np.empty(n_features),
+            scale=np.full(n_features, np.nan),
+            scale_df=np.full(n_features, np.nan),
+            n_obs=np.full(n_features, len(columns)),
         )
 
     def fork(self) -> Self:
@@ -109,11 +154,13 @@ class GLMKernel:
 
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
-        setting = self.setting
-        no_ridge = np.zeros(self.columns.shape[1])
-        part = GLMBlock(block, self.columns, setting.offset, setting.family, setting.dispersion[columns], no_ridge)
-        start = None if self.start is None else self.start[columns]
-        coef, status = fit_or_reduce(part, start, self.separated)
+        part = self.setting.block(block, columns, self.columns)
+        fitted = fit_block(part, None if self.start is None else self.start[columns])
+        mu = part.mean(fitted.coef)
+        self.fit.least_deviance[columns] = part.deviance(mu)
+        if self.with_scale:
+            self.fit.scale[columns], self.fit.scale_df[columns] = quasi_scale(part, mu)
+        coef, status = reduce_infinite(part, fitted, self.separated)
         self._store(part, columns, coef, status)
 
     def _store(self, part: GLMBlock, columns: slice, coef: Array, status: NDArray[np.int8]) -> None:
@@ -123,9 +170,12 @@ class GLMKernel:
         fit.coef[columns], fit.status[columns] = coef, status
         fit.unscaled[columns] = inverse_information(part, mu)
         fit.deviance[columns] = part.deviance(mu)
-        fit.pearson[columns] = (residual**2 / variance).sum(axis=0)
-        slope = part.family.variance_slope(mu, part.dispersion)
-        fit.mean_slope[columns] = (slope * residual / variance).mean(axis=0)
+        fit.pearson[columns] = part.weighed(residual**2 / variance).sum(axis=0)
+        slope = part.family.variance_slope(mu, part.dispersion) * residual / variance
+        if part.weights is not None:
+            fit.n_obs[columns] = (part.weights > 0).sum(axis=0)
+            slope *= part.weights > 0
+        fit.mean_slope[columns] = slope.sum(axis=0) / np.maximum(fit.n_obs[columns], 1)
         lost = np.flatnonzero(status == SEPARATED) + columns.start
         fit.coef[lost], fit.unscaled[lost] = np.nan, np.nan
 
@@ -137,13 +187,14 @@ class GLMKernel:
         return self.fit
 
 
-def fit_or_reduce(block: GLMBlock, start: Array | None, separated: str) -> tuple[Array, NDArray[np.int8]]:
-    """Fit a block; features whose estimate is infinite are fitted again with bias reduction, or marked.
+def reduce_infinite(block: GLMBlock, fitted: GLMBlockFit, separated: str) -> tuple[Array, NDArray[np.int8]]:
+    """Fit features whose estimate is infinite again with bias reduction, or mark them.
 
     Parameters
     ----------
     block : GLMBlock
-    start : ndarray of shape (width, d) or None
+    fitted : GLMBlockFit
+        By maximum likelihood.
     separated : {"reduce", "nan"}
 
     Returns
@@ -151,17 +202,27 @@ def fit_or_reduce(block: GLMBlock, start: Array | None, separated: str) -> tuple
     coef : ndarray of shape (width, d)
     status : ndarray of int, shape (width,)
     """
-    fitted: GLMBlockFit = fit_block(block, start)
-    coef = fitted.coef
+    coef = fitted.coef.copy()
     status = np.where(fitted.converged, FITTED, NOT_CONVERGED).astype(np.int8)
     infinite = np.flatnonzero(has_run_to_infinity(block, coef))
+    unknown = infinite[lacks_rank(block.part(infinite))]
+    infinite = np.setdiff1d(infinite, unknown)
     if infinite.size and separated == "reduce":
         reduced = bias_reduced_fit(block.part(infinite))
         coef[infinite] = reduced.coef
         status[infinite] = np.where(reduced.converged, BIAS_REDUCED, NOT_CONVERGED)
     elif infinite.size:
         status[infinite] = SEPARATED
+    status[unknown] = SEPARATED
     return coef, status
+
+
+def lacks_rank(block: GLMBlock) -> NDArray[np.bool_]:
+    """Tell for which features the samples that are not missing cannot tell the columns apart, ``(width,)``."""
+    if block.weights is None or block.columns.shape[1] == 0:
+        return np.zeros(block.y.shape[1], dtype=bool)
+    seen = replace(block, ridge=np.zeros(block.columns.shape[1])).information((block.weights > 0).astype(np.float64))
+    return np.asarray(np.linalg.eigvalsh(seen)[:, 0] < 1e-10)
 
 
 def inverse_information(block: GLMBlock, mu: Array) -> Array:
@@ -183,6 +244,7 @@ def fit_glm(
     *,
     start: Array | None = None,
     separated: str = "reduce",
+    with_scale: bool = False,
 ) -> GLMFit:
     """Fit a generalised linear model to every feature, in one pass over the data.
 
@@ -194,6 +256,8 @@ def fit_glm(
     setting : GLMSetting
     start : ndarray of shape (n_features, d), optional
     separated : {"reduce", "nan"}, default="reduce"
+    with_scale : bool, default=False
+        Whether to find quasi-dispersions as well.
 
     Returns
     -------
@@ -213,7 +277,9 @@ def fit_glm(
     >>> np.exp(fit.coef * 3**-0.5).round(10)
     array([[3.]])
     """
-    kernel = GLMKernel(setting, columns, Y.shape[1], start=start, separated=separated)
+    kernel = GLMKernel(
+        setting, columns, Y.shape[1], start=start, separated=separated, with_scale=with_scale
+    )
     fit: GLMFit = run_pass(Y, kernel)[0]
     return fit
 
@@ -242,34 +308,3 @@ def quasi_dispersion(fit: GLMFit, df_resid: float) -> Array:
         return np.full_like(fit.pearson, np.nan)
     out: Array = fit.pearson / df_resid / np.maximum(1.0 + fit.mean_slope, 0.1)
     return out
-
-
-class OutcomeKernel:
-    """Looks what kind of outcomes the data can be, and adds up every sample's values.
-
-    Parameters
-    ----------
-    n_samples : int
-    """
-
-    def __init__(self, n_samples: int) -> None:
-        self.possible = np.ones(2, dtype=bool)
-        self.total = np.zeros(n_samples)
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(len(self.total))
-
-    def update(self, block: Array, columns: slice) -> None:
-        """Take in one block."""
-        self.possible = self.possible & possible_families(block)
-        self.total = self.total + block.sum(axis=1)
-
-    def merge(self, other: Self) -> None:
-        """Add another run."""
-        self.possible = self.possible & other.possible
-        self.total = self.total + other.total
-
-    def result(self) -> tuple[NDArray[np.bool_], Array]:
-        """Return whether the data can be (0/1 outcomes, counts), and the samples' totals."""
-        return self.possible, self.total

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.linalg import qr
 
 from latentadj.core.glm import GLMSetting
-from latentadj.core.glm_newton import GLMBlock, fit_block, solve_each
+from latentadj.core.glm_newton import fit_block, solve_each
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 
@@ -120,15 +120,15 @@ class FeatureTurnKernel:
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block and add what they say about the samples."""
         setting, k, weights = self.setting, self.k, self.weights[columns]
-        part = GLMBlock(block, self.columns, setting.offset, setting.family, setting.dispersion[columns], self.ridge)
+        part = setting.block(block, columns, self.columns, self.ridge)
         start = None if self.start is None else self.start[columns]
         fitted = fit_block(part, start, tol=INNER_TOLERANCE, max_iter=30)
         self.coef[columns] = fitted.coef
         loadings = fitted.coef[:, fitted.coef.shape[1] - k :]
         mu = part.mean(fitted.coef)
         products = np.einsum("ja,jb->jab", loadings, loadings).reshape(-1, k * k) * weights[:, None]
-        self.gradient += setting.family.score(block, mu, part.dispersion) @ (loadings * weights[:, None])
-        self.information += setting.family.curvature(block, mu, part.dispersion) @ products
+        self.gradient += part.score(mu) @ (loadings * weights[:, None])
+        self.information += part.curvature(mu) @ products
         self.objective += float((part.deviance(mu) + fitted.coef**2 @ self.ridge) @ weights)
 
     def merge(self, other: Self) -> None:

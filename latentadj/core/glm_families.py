@@ -88,8 +88,8 @@ class _LogLink:
     requirement = "whole numbers from 0 up (not normalised, not logged)"
 
     def accepts(self, y: Array) -> bool:
-        """Whether all values are whole numbers from 0 up."""
-        return bool(np.all(y >= 0) and np.all(y == np.floor(y)))
+        """Whether all values are whole numbers from 0 up, or missing."""
+        return bool(np.all((y >= 0) & (y == np.floor(y)) | np.isnan(y)))
 
     def start(self, y: Array) -> Array:
         """Logarithm of the value plus a sixth: finite at 0."""
@@ -209,7 +209,7 @@ class NegativeBinomial(_LogLink):
 
 
 class Binomial:
-    """Outcomes 0 and 1 with the logit link.
+    """Shares of successes, or outcomes 0 and 1, with the logit link; a share of t trials has weight t.
 
     Examples
     --------
@@ -218,12 +218,12 @@ class Binomial:
     """
 
     name = "binomial"
-    requirement = "0 or 1"
+    requirement = "0 or 1, or whole numbers up to the trials given as trials="
     known_scale = True
 
     def accepts(self, y: Array) -> bool:
-        """Whether all values are 0 or 1."""
-        return bool(np.all((y == 0) | (y == 1)))
+        """Whether all values are 0, 1 or missing."""
+        return bool(np.all((y == 0) | (y == 1) | np.isnan(y)))
 
     def start(self, y: Array) -> Array:
         """Logit of the value pulled half way to one half."""
@@ -267,7 +267,7 @@ class Binomial:
     def unit_deviance(self, y: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.unit_deviance`."""
         with np.errstate(divide="ignore"):
-            out: Array = -2.0 * np.log(np.where(y == 1, mu, 1.0 - mu))
+            out: Array = 2.0 * (xlogy(y, y) + xlogy(1.0 - y, 1.0 - y) - xlogy(y, mu) - xlogy(1.0 - y, 1.0 - mu))
         return out
 
 

@@ -37,6 +37,8 @@ class GLMBlock:
     dispersion : ndarray of shape (width,)
     ridge : ndarray of shape (d,)
         Half of ``ridge * coef^2`` is added to minus the log-likelihood.
+    weights : ndarray of shape (n_samples, width) or None
+        Trials behind each outcome, 0 for one that is missing; None for one each.
     """
 
     y: Array
@@ -45,12 +47,30 @@ class GLMBlock:
     family: GLMFamily
     dispersion: Array
     ridge: Array
+    weights: Array | None = None
 
     def part(self, index: NDArray[np.intp]) -> GLMBlock:
         """Return the block of some of the features."""
         if len(index) == self.y.shape[1]:
             return self
-        return replace(self, y=self.y[:, index], dispersion=self.dispersion[index])
+        weights = None if self.weights is None else self.weights[:, index]
+        return replace(self, y=self.y[:, index], dispersion=self.dispersion[index], weights=weights)
+
+    def weighed(self, values: Array) -> Array:
+        """Return values of the observations ``(n_samples, width)`` times their weights."""
+        return values if self.weights is None else values * self.weights
+
+    def score(self, mu: Array) -> Array:
+        """Derivatives of the log-likelihood with respect to the linear predictors, at fitted means."""
+        return self.weighed(self.family.score(self.y, mu, self.dispersion))
+
+    def curvature(self, mu: Array) -> Array:
+        """Minus the second derivatives of the log-likelihood with respect to the linear predictors."""
+        return self.weighed(self.family.curvature(self.y, mu, self.dispersion))
+
+    def expected_curvature(self, mu: Array) -> Array:
+        """Expectations of the curvatures."""
+        return self.weighed(self.family.weight(mu, self.dispersion))
 
     def predictor(self, coef: Array) -> Array:
         """Linear predictors ``(n_samples, width)`` of coefficients ``(width, d)``."""
@@ -68,14 +88,14 @@ class GLMBlock:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             eta = self.predictor(coef)
-            loss = self.family.loss(self.y, eta, self.family.mean(eta), self.dispersion).sum(axis=0)
-            out: Array = loss + coef**2 @ self.ridge
+            loss = self.weighed(self.family.loss(self.y, eta, self.family.mean(eta), self.dispersion))
+            out: Array = loss.sum(axis=0) + coef**2 @ self.ridge
         return out
 
     def deviance(self, mu: Array) -> Array:
         """Deviance ``(width,)`` at fitted means."""
         with np.errstate(over="ignore", invalid="ignore"):
-            out: Array = self.family.unit_deviance(self.y, mu, self.dispersion).sum(axis=0)
+            out: Array = self.weighed(self.family.unit_deviance(self.y, mu, self.dispersion)).sum(axis=0)
         return out
 
     def information(self, weights: Array) -> Array:
@@ -87,7 +107,14 @@ class GLMBlock:
 
     def expected_information(self, mu: Array) -> Array:
         """Expected information ``(width, d, d)`` at fitted means."""
-        return self.information(self.family.weight(mu, self.dispersion))
+        return self.information(self.expected_curvature(mu))
+
+    def leverage(self, mu: Array, inverse: Array) -> Array:
+        """Leverages ``(n_samples, width)`` at fitted means, given inverse informations ``(width, d, d)``."""
+        d = self.columns.shape[1]
+        products = np.einsum("ia,ib->iab", self.columns, self.columns).reshape(-1, d * d)
+        out: Array = self.expected_curvature(mu) * (products @ inverse.reshape(-1, d * d).T)
+        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +144,7 @@ def solve_each(matrices: Array, right: Array) -> Array:
 def initial_coefficients(block: GLMBlock) -> Array:
     """Weighted least squares of each value's own linear predictor, ``(width, d)``."""
     eta = block.family.start(block.y)
-    weights = block.family.weight(block.family.mean(eta), block.dispersion)
+    weights = block.expected_curvature(block.family.mean(eta))
     right = (weights * (eta - block.offset[:, None])).T @ block.columns
     return solve_each(block.information(weights), right)
 
@@ -175,8 +202,8 @@ def fit_block(
 def _newton_step(block: GLMBlock, coef: Array) -> tuple[Array, Array]:
     """Newton step ``(width, d)`` and its decrement ``(width,)``."""
     mu = block.mean(coef)
-    gradient = block.family.score(block.y, mu, block.dispersion).T @ block.columns - coef * block.ridge
-    step = solve_each(block.information(block.family.curvature(block.y, mu, block.dispersion)), gradient)
+    gradient = block.score(mu).T @ block.columns - coef * block.ridge
+    step = solve_each(block.information(block.curvature(mu)), gradient)
     return step, np.einsum("bd,bd->b", step, gradient)
 
 
@@ -275,13 +302,13 @@ def bias_reduced_fit(block: GLMBlock, *, tol: float = 1e-18, max_iter: int = 500
 def _bias_reducing_step(block: GLMBlock, coef: Array) -> tuple[Array, Array]:
     """Scoring step of the bias-reducing equations and its squared size in standard errors."""
     mu = block.mean(coef)
-    weights = block.family.weight(mu, block.dispersion)
-    information = block.information(weights)
+    information = block.expected_information(mu)
     d = information.shape[-1]
     scale = np.maximum(np.einsum("bii->bi", information).max(axis=1), 1e-200)
     inverse = np.linalg.inv(information + 1e-13 * scale[:, None, None] * np.eye(d))
-    leverage = weights * np.einsum("ia,bac,ic->ib", block.columns, inverse, block.columns, optimize=True)
-    shifted = block.y + leverage * block.family.bias_shift(mu, block.dispersion)
-    gradient = block.family.score(shifted, mu, block.dispersion).T @ block.columns
+    shift = block.leverage(mu, inverse) * block.family.bias_shift(mu, block.dispersion)
+    if block.weights is not None:
+        shift = np.divide(shift, block.weights, out=np.zeros_like(shift), where=block.weights > 0)
+    gradient = replace(block, y=block.y + shift).score(mu).T @ block.columns
     step: Array = np.einsum("bac,bc->ba", inverse, gradient)
     return step, np.einsum("bd,bd->b", step, gradient)

@@ -56,9 +56,11 @@ class DevianceResiduals:
 
     def read(self, columns: slice) -> Array:
         """Return the residuals of a block."""
-        y, setting = self.base.read(columns), self.setting
+        setting = self.setting
+        y, weights = setting.outcomes(self.base.read(columns), columns)
         mu = setting.family.mean(self.columns @ self.coef[columns].T + setting.offset[:, None])
         with np.errstate(invalid="ignore"):
             deviance = setting.family.unit_deviance(y, mu, setting.dispersion[columns])
+            deviance *= 1.0 if weights is None else weights
         out: Array = np.nan_to_num(np.sign(y - mu) * np.sqrt(np.maximum(deviance, 0.0)), nan=0.0)
         return out

@@ -51,13 +51,15 @@ class SampleTurnKernel:
         """Add what one block of features says about the samples."""
         setting, weights, loadings = self.setting, self.weights[columns], self.loadings[columns]
         phi, family, k = setting.dispersion[columns], setting.family, loadings.shape[1]
+        y, trials = setting.outcomes(block, columns)
+        trials = np.ones_like(y) if trials is None else trials
         mu = family.mean(self.scores @ loadings.T + self.baseline[columns] + setting.offset[:, None])
         products = np.einsum("ja,jb->jab", loadings, loadings).reshape(-1, k * k) * weights[:, None]
         gradient, information, deviance = self.sums
-        gradient += family.score(block, mu, phi) @ (loadings * weights[:, None])
-        information += family.curvature(block, mu, phi) @ products
+        gradient += (trials * family.score(y, mu, phi)) @ (loadings * weights[:, None])
+        information += (trials * family.curvature(y, mu, phi)) @ products
         with np.errstate(invalid="ignore", over="ignore"):
-            deviance += family.unit_deviance(block, mu, phi) @ weights
+            deviance += (trials * family.unit_deviance(y, mu, phi)) @ weights
 
     def merge(self, other: Self) -> None:
         """Add another run's sums."""

@@ -6,15 +6,10 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from latentadj.core.feature_fits import checked_weights, level, observed, only
+from latentadj.core.feature_fits import checked_weights, described, observed, only
 from latentadj.core.feature_grams import pattern_powers, upper_products
-from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array, FeatureMatrix
-
-#: A block whose features vary by less than this share of their sums of squares is centred first.
-MEAN_DOMINATES = 3e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +88,13 @@ class ObservedSumsKernel:
         weights = seen.astype(np.float64) if given is None else only(given, seen)
         kept = sums.patterns if given is None else sums.grams
         kept[:, columns] = self._of_weights @ weights
-        values = self._described(values, seen, columns)
+        values, sums.shift[columns] = described(self, values, seen, columns, centred=self.centred)
         weighed = values if given is None else weights * values
         sums.effects[columns] = (self._directions @ weighed).T
         if self._unscaled:
             sums.squares[columns] = np.einsum("ij,ij->j", weighed, values)
         else:
             sums.squares[columns] = self.factors**2 @ (weighed * values)
-
-    def _described(self, values: Array, seen: NDArray[np.bool_], columns: slice) -> Array:
-        """Write counts and means; return the values, centred where their level hides how they vary."""
-        count, squares = np.add.reduce(seen, axis=0, dtype=np.intp), column_sum_of_squares(values)
-        mean, self.constant[columns] = level(values, seen, count, squares)
-        self.n_obs[columns], self.mean[columns] = count, mean
-        with np.errstate(invalid="ignore"):
-            hidden = self.centred and bool((squares - count * mean**2 < MEAN_DOMINATES * squares).any())
-        if not hidden:
-            return values
-        self.sums.shift[columns] = np.where(count > 0, mean, 0.0)
-        return only(values - mean, seen)
 
     def merge(self, other: Self) -> None:
         """Nothing to add: rows are written in place."""

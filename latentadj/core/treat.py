@@ -46,7 +46,7 @@ def minimum_effect_tests(
     ----------
     estimate, std_error : array_like, shape (n_features, T)
         Effects and their (moderated) standard errors.
-    df : float or array_like, shape (n_features,)
+    df : float or array_like, shape (n_features,) or (n_features, T)
         Degrees of freedom of the standard errors; ``inf`` for normal tails.
     threshold : float or array_like, shape (T,)
         Smallest effect of interest, at least 0, in units of the measurements. With 0 the p-values are those of the
@@ -102,14 +102,15 @@ def _checked(
             f"estimate has shape {size.shape} and std_error {error.shape}; both must be (n_features, T). "
             "Give one contrast as a column."
         )
-    if limit.shape not in ((), (size.shape[1],)) or nu.shape not in ((), (size.shape[0],)):
+    if limit.shape not in ((), (size.shape[1],)) or nu.shape not in ((), (size.shape[0],), size.shape):
         raise InputError(
             f"threshold of shape {limit.shape} and df of shape {nu.shape} do not fit {size.shape[0]} features and "
-            f"{size.shape[1]} tests; give one threshold or one per test, one df or one per feature."
+            f"{size.shape[1]} tests; give one threshold or one per test, and one df, one per feature or one each."
         )
     if not (np.isfinite(limit) & (limit >= 0)).all():
         raise InputError(f"threshold is {threshold!r}; it must be finite and not negative, e.g. log2(1.2).")
-    return size, error, np.broadcast_to(limit, size.shape), np.broadcast_to(nu.reshape(-1, 1), size.shape)
+    spread = nu if nu.ndim == 2 else nu.reshape(-1, 1)
+    return size, error, np.broadcast_to(limit, size.shape), np.broadcast_to(spread, size.shape)
 
 
 def _upper_tail(t: Array, df: Array) -> Array:

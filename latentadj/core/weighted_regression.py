@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.correlated_regression import CorrelatedRegressionKernel
+from latentadj.core.correlated_sums import CorrelatedSumsKernel
 from latentadj.core.feature_fits import FeatureFits
 from latentadj.core.feature_grams import (
     both_triangles,
@@ -37,7 +38,7 @@ __all__ = ["StackedBases", "bases_of_stack", "fit_weighted_regression", "stacked
 WELL_CONDITIONED = 1e4
 #: Below this share of the total the residual sum of squares is formed from explicit residuals.
 CANCELLATION = 1e-3
-#: Features solved at a time.
+#: Features solved at a time, where most have a Gram matrix of their own; else four times as many.
 _CHUNK = 1024
 
 
@@ -92,9 +93,7 @@ def fit_weighted_regression(
     """
     _check_shapes(Y, design, weights, whitening)
     if whitening is not None and whitening.transform.ndim == 2:
-        correlated = CorrelatedRegressionKernel(design, Y.shape[1], whitening, weights)
-        fit: RegressionFit = run_pass(Y, correlated, wider=8)[0]
-        return fit
+        return _fit_correlated(Y, design, weights, whitening)
     factors = np.ones(len(design)) if whitening is None else whitening.transform
     return _fit_independent(Y, design, weights, factors)
 
@@ -129,6 +128,31 @@ def _fit_independent(Y: FeatureMatrix, design: Array, weights: FeatureMatrix | N
     return fits.fit()
 
 
+def _fit_correlated(
+    Y: FeatureMatrix, design: Array, weights: FeatureMatrix | None, whitening: Whitening
+) -> RegressionFit:
+    """Fit features whose samples are correlated."""
+    if weights is not None:
+        fits = _blank(design.shape[1], Y.shape[1])
+        run_pass(Y, CorrelatedRegressionKernel(design, whitening, weights, fits, np.arange(Y.shape[1])), wider=8)
+        return fits.fit()
+    basis, level = design_basis(whitening.apply(design)), whitening.apply(np.ones((len(design), 1)))[:, 0]
+    constant = basis.q.T @ level
+    centred = bool(np.linalg.norm(level - basis.q @ constant) < 1e-8 * np.linalg.norm(level))
+    kernel = CorrelatedSumsKernel(basis.q, Y.shape[1], whitening, centred=centred)
+    sums: ObservedSums = run_pass(Y, kernel)[0]
+    fits = FeatureFits(design.shape[1], kernel.n_obs, kernel.mean, kernel.constant)
+    left = _GramFits(basis, constant, sums, fits).solve()
+    if left.size:
+        run_pass(FeatureSubset(Y, left), CorrelatedRegressionKernel(design, whitening, None, fits, left), wider=8)
+    return fits.fit()
+
+
+def _blank(n_columns: int, n_features: int) -> FeatureFits:
+    nothing = np.zeros(n_features)
+    return FeatureFits(n_columns, np.zeros(n_features, dtype=np.intp), nothing, nothing.astype(bool))
+
+
 @dataclass(frozen=True)
 class _GramFits:
     """Fits from the sums of one pass.
@@ -155,8 +179,9 @@ class _GramFits:
         shared = len(self.sums.patterns) > 0
         order, group = distinct_columns(self.sums.patterns) if shared else (np.arange(n_features),) * 2
         accurate = np.zeros(n_features, dtype=bool)
-        for start in range(0, n_features, _CHUNK):
-            chunk = slice(start, start + _CHUNK)
+        width = _CHUNK if not n_features or group[-1] > n_features // 4 else 4 * _CHUNK
+        for start in range(0, n_features, width):
+            chunk = slice(start, start + width)
             accurate[order[chunk]] = self._solve_some(order[chunk], group[chunk])
         return np.flatnonzero(~accurate)
 
@@ -192,7 +217,8 @@ class _GramFits:
 
     @cached_property
     def _both_sides(self) -> Array:
-        return np.kron(self.r_inverse, self.r_inverse).T
+        both: Array = np.kron(self.r_inverse, self.r_inverse).T
+        return both
 
     def _covariances(self, inverse: Array) -> Array:
         """Unscaled covariances ``(u, r, r)`` of coefficients from inverse Gram matrices ``(r, r, u)``."""

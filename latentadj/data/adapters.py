@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from scipy import sparse
 
 from ..exceptions import InputError
 from .identifiers import id_array, require_unique
+from .provenance import AdjustmentRecord, adjustment_record
 
 Orientation = Literal["samples", "features"]
 
@@ -33,6 +34,8 @@ class LabelledMatrix:
         Sample table that came with the matrix (``obs`` of an AnnData object, header of a series matrix).
     notes : tuple of str
         What was done on the way in, for the report and the manifest.
+    record : AdjustmentRecord or None
+        What was taken out of the values before, where X remembers it.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class LabelledMatrix:
     feature_data: pd.DataFrame | None = None
     sample_data: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
+    record: AdjustmentRecord | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,11 +99,11 @@ def as_labelled_matrix(X: Any, *, orientation: Orientation = "samples", layer: s
             f"X is the path {str(X)!r}, not a matrix. Read it first: latentadj.data.read_matrix({str(X)!r})."
         )
     if _is_anndata(X):
-        return _from_anndata(X, orientation, layer)
+        return replace(_from_anndata(X, orientation, layer), record=adjustment_record(X))
     if layer is not None:
         raise InputError(f"layer={layer!r} was given, but X is a {type(X).__name__}; only AnnData has layers.")
     if isinstance(X, pd.DataFrame):
-        return _from_frame(X, orientation)
+        return replace(_from_frame(X, orientation), record=adjustment_record(X))
     values, notes = _plain_array(X)
     return labelled(values, None, None, orientation, notes=notes)
 

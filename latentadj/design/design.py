@@ -95,6 +95,12 @@ class Design(DesignConstructors):
             )
         matrix, frame = self.spec.apply(sample_data)
         known = [column for column, role in enumerate(self.roles) if role != "factor"]
+        if matrix.shape[1] != len(known):
+            raise DesignError(
+                f"This design has {len(known) - matrix.shape[1]} column(s) that are known for its own samples only: "
+                "what was taken out of adjusted data. It cannot be built for other samples; use the data as they were "
+                "before the adjustment."
+            )
         return replace(
             self,
             matrix=matrix,

@@ -123,11 +123,11 @@ def _distinct(names: list[str], taken: Sequence[str]) -> list[str]:
 
 def _note(record: AdjustmentRecord, added: int) -> str:
     what = f"The data were adjusted before ({record.title})."
-    if record.names:
-        told = f" Of the {len(record.names)} columns taken out of them {added} joined the design"
-        told += "." if added == len(record.names) else "; it spans the others."
-    else:
-        told = ""
+    total, told = len(record.names), ""
+    if total and added == total:
+        told = f" The {total} columns that were taken out of them joined the design."
+    elif total:
+        told = f" {added} of the {total} columns that were taken out of them joined the design, which spans the others."
     if not record.df_beyond_columns:
         return what + told
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +12,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from latentadj.core.matrix import ArrayMatrix, collect
+from latentadj.data.provenance import AdjustmentRecord
+from latentadj.data.recording import RecordsAdjustment
 from latentadj.design import Design, design_from_target
 from latentadj.exceptions import InputError
 from latentadj.factors import SVA, LatentFactorEstimator
@@ -19,11 +22,13 @@ from latentadj.validation import finite_array, require_finite, validated_array
 Array = NDArray[np.float64]
 
 
-class LatentAdjuster(TransformerMixin, BaseEstimator):
+class LatentAdjuster(RecordsAdjustment, TransformerMixin, BaseEstimator):
     """Subtract estimated hidden factors from the features.
 
     For prediction and for pictures. Do not test adjusted data: the degrees of freedom spent are no longer
-    visible and p-values come out too small; use `AdjustedRegression` for tests.
+    visible and p-values come out too small; use `AdjustedRegression` for tests. Frames
+    (``set_output(transform="pandas")``) remember what was subtracted, and tests on them are refused; NumPy arrays
+    cannot remember.
 
     Parameters
     ----------
@@ -115,13 +120,9 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
             In the units of X, or on the log scale for methods that work on it; means and protected effects stay.
         """
         check_is_fitted(self)
-        features, table = self._split(X)
-        values = self._on_working_scale(self._validated(features))
-        known = self._known_part(table)
-        method = self.factors_
-        scores = method.score_matrix(ArrayMatrix(values - known))
-        adjusted = values - scores @ method.loadings_.T
-        return adjusted - known if self.remove_covariates else adjusted
+        parts = self._parts(X)
+        adjusted = parts.values - parts.scores @ self.factors_.loadings_.T
+        return adjusted - self._known_effects(parts.known) if self.remove_covariates else adjusted
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Names of the output columns: those of the input without the covariates."""
@@ -129,6 +130,30 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
         names = _check_feature_names_in(self, input_features)
         dropped = set(self.covariates or ())
         return np.array([name for name in names if name not in dropped], dtype=object)
+
+    def _removal_record(self, X: Any, sample_ids: tuple[str, ...], **given: Any) -> AdjustmentRecord | None:
+        parts = self._parts(X)
+        names = [str(name) for name in self.factors_.get_feature_names_out()]
+        columns, known = parts.scores, () if self._known is None else self._known.names
+        covariates = [i for i, name in enumerate(known) if name != "Intercept"]
+        kept = self._target_names
+        if self.remove_covariates:
+            columns = np.hstack([columns, parts.known[:, covariates]])
+            names += [known[i] for i in covariates]
+        else:
+            kept = (*kept, *(known[i] for i in covariates))
+        if not names:
+            return None
+        title = f"LatentAdjuster ({self.factors_.method_info.title})"
+        return AdjustmentRecord((title,), float(len(names)), sample_ids, columns, tuple(names), kept)
+
+    def _parts(self, X: Any) -> _Parts:
+        """Take samples apart: values, factor scores, and known covariates."""
+        features, table = self._split(X)
+        values = self._on_working_scale(self._validated(features))
+        known = self._known_columns(table, len(values))
+        scores = self.factors_.score_matrix(ArrayMatrix(values - self._known_effects(known)))
+        return _Parts(values, scores, known)
 
     def _on_working_scale(self, values: NDArray[Any]) -> NDArray[Any]:
         if self.factors_.method_info.input_scale == "continuous":
@@ -169,18 +194,43 @@ class LatentAdjuster(TransformerMixin, BaseEstimator):
         columns = [i for i, role in enumerate(design.roles) if role == "nuisance"]
         self._known_mean = design.matrix[:, columns].mean(axis=0)
         self._known_coef = np.nan_to_num(coef[:, columns])
+        self._target_names = tuple(name for name, role in zip(design.names, design.roles) if role == "primary")
 
-    def _known_part(self, table: pd.DataFrame | None) -> Array | float:
-        """Effects of the known covariates, measured from their training mean."""
+    def _known_columns(self, table: pd.DataFrame | None, n_samples: int) -> Array:
+        """Columns of the known covariates, measured from their training means; none where there are none."""
         if table is None or self._known is None:
-            return 0.0
-        matrix = self._known.replay(table).matrix
-        out: Array = (matrix - self._known_mean) @ self._known_coef.T
+            return np.zeros((n_samples, 0))
+        out: Array = self._known.replay(table).matrix - self._known_mean
         return out
+
+    def _known_effects(self, known: Array) -> Array | float:
+        """Effects of the known covariates, ``(n_samples, n_features)``, or zero."""
+        if not known.shape[1]:
+            return 0.0
+        out: Array = known @ self._known_coef.T
+        return out
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Samples taken apart.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_samples, n_features)
+        On the scale that the method works on.
+    scores : ndarray of shape (n_samples, n_factors)
+    known : ndarray of shape (n_samples, q)
+        Columns of the known covariates; q is 0 without any.
+    """
+
+    values: NDArray[Any]
+    scores: Array
+    known: Array
 
 
 def _training_design(y: Any, known: Design | None, n_samples: int) -> Design:
     target = design_from_target(y, n_samples=n_samples)
     if known is None:
         return target
-    return Design.from_arrays(target.primary, known.matrix, intercept=False)
+    return Design.from_arrays(target.primary, known.matrix, intercept=False, primary_names=target.primary_names)

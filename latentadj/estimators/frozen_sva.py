@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from latentadj.core.frozen import FrozenDecomposition
 from latentadj.core.matrix import AdjustedMatrix, ArrayMatrix, FeatureMatrix, collect
+from latentadj.data.provenance import AdjustmentRecord
+from latentadj.data.recording import RecordsAdjustment
 from latentadj.design import Design, design_from_target
 from latentadj.exceptions import InputError, MethodError
 from latentadj.factors import SVA, LatentFactorEstimator
@@ -22,7 +24,7 @@ Array = NDArray[np.float64]
 RULES = ("exact", "fast", "sample")
 
 
-class FrozenSVA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class FrozenSVA(RecordsAdjustment, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Adjust new samples by the surrogate variables of a training set.
 
     Parameters
@@ -47,7 +49,8 @@ class FrozenSVA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     Parker, Corrada Bravo and Leek (2014), PeerJ 2:e561. The adjusted data are for prediction; do not test them, see
-    `LatentAdjuster`. The exact rule keeps a reference to the training set.
+    `LatentAdjuster`. Frames that come out remember what was removed; arrays cannot. The exact rule keeps a reference
+    to the training set.
 
     Examples
     --------
@@ -123,6 +126,12 @@ class FrozenSVA(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def scores(self, X: Any) -> Array:
         """Return the factor scores ``(n_samples, n_factors)`` that `transform` subtracts with."""
         return self._scores(self._checked(X))
+
+    def _removal_record(self, X: Any, sample_ids: tuple[str, ...], **given: Any) -> AdjustmentRecord | None:
+        scores = self.scores(X)
+        names = tuple(str(name) for name in self.factors_.get_feature_names_out())
+        title = f"FrozenSVA ({self.factors_.method_info.title})"
+        return AdjustmentRecord((title,), float(len(names)), sample_ids, scores, names) if names else None
 
     def _checked(self, X: Any) -> FeatureMatrix:
         check_is_fitted(self)

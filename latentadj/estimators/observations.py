@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,11 @@ def aligned_weights(
 
 def _in_order(weights: pd.DataFrame, sample_ids: Sequence[str], feature_ids: Sequence[str] | None) -> pd.DataFrame:
     frame = weights.rename(index=str, columns=str)
-    for ids, axis, what in ((sample_ids, "index", "samples"), (feature_ids, "columns", "features")):
+    sides: tuple[tuple[Sequence[str] | None, Literal["index", "columns"], str], ...] = (
+        (sample_ids, "index", "samples"),
+        (feature_ids, "columns", "features"),
+    )
+    for ids, axis, what in sides:
         labels = getattr(weights, axis)
         if ids is None or isinstance(labels, pd.RangeIndex):
             continue
@@ -92,7 +96,7 @@ def _in_order(weights: pd.DataFrame, sample_ids: Sequence[str], feature_ids: Seq
                 f"observation_weights= lacks {len(missing)} of {len(ids)} {what} (first: {list(missing[:3])}). Label "
                 "it as the data, or give a plain array in the same order."
             )
-        frame = frame.reindex(**{axis: [str(i) for i in ids]})
+        frame = frame.reindex([str(i) for i in ids], axis=axis)
     return frame
 
 

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.calibration import Calibration
+from latentadj.core.clean_then_test import charged
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import RegressionFit
@@ -216,9 +217,11 @@ def _result(
     study: Study, plan: Plan, problem: AdjustmentProblem, plain: RegressionFit, fitted: FittedFactors
 ) -> AdjustmentResult:
     estimate, info = fitted.estimate, plan.estimator.method_info
+    fit = charged(fitted.fit, study.df_spent)
+    plain = fit if fitted.fit is plain else charged(plain, study.df_spent)
     full_design = augmented_design(study.design, estimate.scores) if estimate.n_factors else study.design
-    tests = primary_tests(fitted.fit, problem, plan.inference)
-    unadjusted = tests if fitted.fit is plain else primary_tests(plain, problem, plan.inference)
+    tests = primary_tests(fit, problem, plan.inference)
+    unadjusted = tests if fit is plain else primary_tests(plain, problem, plan.inference)
     return AdjustmentResult(
         method=info.name,
         method_title=info.title,
@@ -233,7 +236,7 @@ def _result(
         controls=problem.controls,
         num_factors=fitted.number,
         estimate=estimate,
-        fit=fitted.fit,
+        fit=fit,
         unadjusted_fit=plain,
         tests=tests if plan.calibration is None else plan.calibration.calibrate(tests, problem.controls),
         uncalibrated_tests=tests,
@@ -273,6 +276,7 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "sample_weights": repr(plan.sample_weights),
         "correlation": None if study.correlation is None else type(study.correlation).__name__,
         "block_correlation": getattr(study.correlation, "correlation_", None),
+        "df_spent": study.df_spent,
         "options": dict(plan.options),
         "formula": study.design.formula,
         "design_columns": list(study.design.names),

@@ -12,6 +12,7 @@ from latentadj.calibration import resolve_calibration
 from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
 from latentadj.data.adapters import Orientation
 from latentadj.design import Design, design_from_target
+from latentadj.estimators.adjusted_data import guarded_design
 from latentadj.estimators.observations import aligned_weights, allows_missing
 from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
@@ -49,6 +50,8 @@ class AdjustedRegression(BaseEstimator):
         Whether NaN is an error or a missing value.
     allow_invalid : bool, default=False
         Allow tests with a method that does not remove confounding.
+    allow_adjusted : bool, default=False
+        Allow tests on data that remember an adjustment, and put what was removed back into the design.
     orientation : {"samples", "features"}, default="samples"
         What the rows of X are.
     layer : str or None, default=None
@@ -83,6 +86,7 @@ class AdjustedRegression(BaseEstimator):
         sample_covariance: Any = None,
         missing: str = "error",
         allow_invalid: bool = False,
+        allow_adjusted: bool = False,
         orientation: Orientation = "samples",
         layer: str | None = None,
     ) -> None:
@@ -97,6 +101,7 @@ class AdjustedRegression(BaseEstimator):
         self.sample_covariance = sample_covariance
         self.missing = missing
         self.allow_invalid = allow_invalid
+        self.allow_adjusted = allow_adjusted
         self.orientation = orientation
         self.layer = layer
 
@@ -157,21 +162,23 @@ class AdjustedRegression(BaseEstimator):
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
         table, ids, notes = _aligned(labelled, sample_data, self.orientation)
         design = self._design(y, table, values.shape[0])
+        guarded = guarded_design(design, labelled.record, ids, self.allow_adjusted)
         known = None if labelled.feature_ids is None else list(labelled.feature_ids)
         names = np.arange(values.shape[1]) if known is None else np.asarray(known, dtype=object)
         controls = self.controls
         mask = None if controls is None else resolve_controls(controls, known, values.shape[1])
         return Study(
             values,
-            design,
+            guarded.design,
             ids,
             names,
             table,
             mask,
-            (*labelled.notes, *notes),
+            (*labelled.notes, *notes, *guarded.notes),
             observation_weights=aligned_weights(self.observation_weights, values.shape, ids, known, self.orientation),
             correlation=resolve_correlation(self.blocks, self.sample_covariance, values.shape[0], table, ids),
             allow_missing=allows_missing(self.missing),
+            df_spent=guarded.df_spent,
         )
 
     def _design(self, y: Any, table: pd.DataFrame | None, n_samples: int) -> Design:

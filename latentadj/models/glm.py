@@ -133,7 +133,7 @@ class GLMModel:
         """
         self._check()
         trials = self._trial_matrix(Y.shape)
-        possible, total = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        possible, total = self._outcomes(Y, trials)
         family = self.resolved_family(possible)
         if family.name in COUNT_FAMILIES:
             depths = np.exp(self._offset(Y, total) + np.log(filled_totals(total)).mean())
@@ -154,7 +154,7 @@ class GLMModel:
         """
         self._check()
         trials = self._trial_matrix(Y.shape)
-        possible, total = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        possible, total = self._outcomes(Y, trials)
         family = self.resolved_family(possible)
         if family.name not in COUNT_FAMILIES:
             return GLMSetting(family, np.zeros(Y.shape[0]), np.zeros(Y.shape[1]), trials)
@@ -218,6 +218,13 @@ class GLMModel:
 
     def _is_quasi(self, family: GLMFamily) -> bool:
         return (not family.known_scale or self.trials is not None) if self.quasi is None else self.quasi
+
+    def _outcomes(self, Y: FeatureMatrix, trials: FeatureMatrix | None) -> tuple[np.ndarray, Array]:
+        """Return what the data can be and the samples' totals, see `OutcomeKernel`."""
+        found: tuple[np.ndarray, Array] = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        if trials is not None and not found[0][0]:
+            raise InputError("Successes must be whole numbers from 0 up to trials=. Check whether data and trials= match.")
+        return found
 
     def _trial_matrix(self, shape: tuple[int, int]) -> FeatureMatrix | None:
         """Trials of every value, ``(n_samples, n_features)``."""

@@ -79,13 +79,12 @@ class RobustLinearModel:
         kind, labels = self._checked_kind(), self._labels(basis.n_samples)
         fit = fit_from_sums(basis, sums if sums is not None else design_pass(Y, basis))
         scores = sandwich_scores(basis, kind, labels)
-        covariance, unknown = sandwich_covariance(Y, scores), list(basis.aliased)
+        covariance, aliased = sandwich_covariance(Y, scores), list(basis.aliased)
         with np.errstate(invalid="ignore", divide="ignore"):
             covariance /= fit.sigma2[:, None, None]
-        if self.df == "residual":
-            unknown += list(np.flatnonzero(~scores.is_seen(np.eye(basis.n_columns))))
-        covariance[:, unknown], covariance[:, :, unknown] = np.nan, np.nan
-        return replace(fit, cov_unscaled=covariance, degrees=scores if self.df == "satterthwaite" else None)
+        covariance[:, aliased], covariance[:, :, aliased] = np.nan, np.nan
+        held = None if self.df == "satterthwaite" else float(basis.n_samples - basis.rank)
+        return replace(fit, cov_unscaled=covariance, degrees=replace(scores, held_df=held))
 
     def _checked_kind(self) -> str:
         """Return the sandwich by name."""

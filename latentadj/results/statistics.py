@@ -14,6 +14,10 @@ from latentadj.core.variance import VariancePrior
 Array = NDArray[np.float64]
 
 
+#: Covariances whose smallest eigenvalue is below this share of the largest are singular.
+SINGULAR = 1e-12
+
+
 @dataclass(frozen=True)
 class JointTests:
     """F tests of several columns at once.
@@ -24,7 +28,7 @@ class JointTests:
         Formula terms.
     statistic, p_value : ndarray of shape (n_features, J)
     df1 : ndarray of shape (J,)
-    df2 : float or ndarray of shape (n_features,)
+    df2 : float or ndarray of shape (n_features,) or (n_features, J)
     """
 
     names: tuple[str, ...]
@@ -72,8 +76,9 @@ class TestStatistics:
     contrasts : ndarray of shape (d, T)
         Contrast weights over the design columns.
     estimate, std_error, statistic, p_value : ndarray of shape (n_features, T)
-    df : float or ndarray of shape (n_features,)
-        Degrees of freedom of the t statistics; infinite for normal tails.
+    df : float or ndarray of shape (n_features,) or (n_features, T)
+        Degrees of freedom of the t statistics; infinite for normal tails. Of two dimensions only where they differ
+        between tests, as those of sandwich errors do.
     prior : VariancePrior
         Variances behind the standard errors.
     calibration : str or None
@@ -98,7 +103,11 @@ class TestStatistics:
     def half_width(self, level: float = 0.95) -> Array:
         """Half the width of confidence intervals, ``(n_features, T)``."""
         quantile = np.asarray(t_isf((1.0 - level) / 2.0, self.df))
-        return self.std_error * (quantile[:, None] if quantile.ndim else quantile)
+        return self.std_error * over_tests(quantile)
+
+    def df_of(self, test: int) -> float | Array:
+        """Degrees of freedom of one of the tests, a number or ``(n_features,)``."""
+        return self.df[:, test] if isinstance(self.df, np.ndarray) and self.df.ndim == 2 else self.df
 
     def with_calibrated(self, statistic: Array, p_value: Array, record: CalibrationRecord) -> TestStatistics:
         """Return a copy with other statistics and p-values; estimates and standard errors stay."""
@@ -108,8 +117,7 @@ class TestStatistics:
         """Return a copy with other standard errors and degrees of freedom, and the tests that follow from them."""
         with np.errstate(invalid="ignore", divide="ignore"):
             statistic = self.estimate / std_error
-        spread = df[:, None] if isinstance(df, np.ndarray) else df
-        p_value = np.asarray(t_two_sided_p(statistic, spread))
+        p_value = np.asarray(t_two_sided_p(statistic, over_tests(df)))
         return replace(self, std_error=std_error, df=df).with_calibrated(statistic, p_value, record)
 
     def select(self, positions: list[int]) -> TestStatistics:
@@ -125,8 +133,28 @@ class TestStatistics:
             std_error=self.std_error[:, positions],
             statistic=self.statistic[:, positions],
             p_value=self.p_value[:, positions],
+            df=self.df[:, positions] if isinstance(self.df, np.ndarray) and self.df.ndim == 2 else self.df,
             calibration_record=None if record is None else record.select(positions),
         )
+
+
+def over_tests(values: float | Array) -> float | Array:
+    """Return what is common, one per feature, or one per feature and test, in a form that broadcasts over tests.
+
+    Parameters
+    ----------
+    values : float or ndarray of shape (), (n_features,) or (n_features, T)
+
+    Returns
+    -------
+    float or ndarray of shape (), (n_features, 1) or (n_features, T)
+
+    Examples
+    --------
+    >>> over_tests(np.ones(3)).shape, over_tests(4.0)
+    ((3, 1), 4.0)
+    """
+    return values[:, None] if isinstance(values, np.ndarray) and values.ndim == 1 else values
 
 
 def test_contrasts(
@@ -149,20 +177,62 @@ def test_contrasts(
     Notes
     -----
     The variance of a contrast l is ``s_j^2 l' C l`` plus, where the fit carries a link uncertainty,
-    ``l' (a_j' V a_j) l``.
+    ``l' (a_j' V a_j) l``. Degrees of freedom are those of the variances, except where the fit's own covariances
+    were estimated: see `error_df`.
     """
     estimate = fit.estimate(contrasts)
     with np.errstate(invalid="ignore", divide="ignore"):
         std_error = np.sqrt(fit.contrast_variance(contrasts, prior.s2_post))
         std_error[fit.constant] = np.nan
+        df = prior.df_total
+        if fit.degrees is not None:
+            own = fit.degrees.contrast_df(contrasts)
+            std_error[:, np.isnan(own)] = np.nan
+            df = _for_all_tests([error_df(fit, prior, nu) for nu in own], len(estimate))
         statistic = estimate / std_error
-    df = prior.df_total
-    spread = df[:, None] if isinstance(df, np.ndarray) else df
-    p_value = np.asarray(t_two_sided_p(statistic, spread))
+    p_value = np.asarray(t_two_sided_p(statistic, over_tests(df)))
     return TestStatistics(names, contrasts, estimate, std_error, statistic, p_value, df, prior)
 
 
 test_contrasts.__test__ = False  # type: ignore[attr-defined]
+
+
+def error_df(fit: RegressionFit, prior: VariancePrior, own: float, n_contrasts: int = 1) -> float | Array:
+    """Degrees of freedom of estimated covariances, once the residual variances in them are replaced by a prior's.
+
+    Parameters
+    ----------
+    fit : RegressionFit
+    prior : VariancePrior
+    own : float
+        Degrees of freedom of the covariance of the contrasts as it was estimated.
+    n_contrasts : int, default=1
+
+    Returns
+    -------
+    float or ndarray of shape (n_features,)
+        `own` where nothing is moderated.
+
+    Notes
+    -----
+    A covariance is the residual variance ``s2`` times a form R. With normal noise of equal variance R does not depend
+    on ``s2`` (Basu), so that second moments multiply: ``1 + (q + 1) / nu`` for the estimate (q contrasts),
+    ``1 + 2 / f`` for ``s2``, and with moderated variances ``1 + 2 / f`` is exchanged for ``1 + 2 / (f + f0)``.
+    """
+    gain = (1.0 + 2.0 / np.asarray(prior.df_total)) / (1.0 + 2.0 / np.asarray(fit.df_resid))
+    excess = gain * (1.0 + (n_contrasts + 1.0) / own) - 1.0
+    with np.errstate(divide="ignore"):
+        df = (n_contrasts + 1.0) / np.maximum(excess, 0.0)
+    return float(df) if df.ndim == 0 else np.asarray(df)
+
+
+def _for_all_tests(df: list[float | Array], n_features: int) -> float | Array:
+    """One number or one per feature where all tests have the same degrees of freedom, else ``(n_features, T)``."""
+    if not df:
+        return np.inf
+    if all(np.array_equal(df[0], other, equal_nan=True) for other in df[1:]):
+        return df[0]
+    return np.column_stack([np.broadcast_to(one, (n_features,)) for one in df])
 
 
 def test_jointly(fit: RegressionFit, prior: VariancePrior, groups: dict[str, Array]) -> JointTests:
@@ -178,18 +248,41 @@ def test_jointly(fit: RegressionFit, prior: VariancePrior, groups: dict[str, Arr
     Returns
     -------
     JointTests
+
+    Notes
+    -----
+    Where the fit's covariances were estimated themselves, Hotelling's statistic with estimated degrees of freedom
+    (Pustejovsky and Tipton 2018, section 3.2).
     """
-    columns = [_joint_statistic(fit, prior, contrasts) for contrasts in groups.values()]
     m = fit.coef.shape[0]
     df1 = np.array([float(c.shape[1]) for c in groups.values()])
-    statistic = np.column_stack(columns) if columns else np.empty((m, 0))
-    p_value = np.empty_like(statistic)
-    for i, numerator_df in enumerate(df1):
-        p_value[:, i] = f_upper_p(statistic[:, i], float(numerator_df), prior.df_total)
-    return JointTests(tuple(groups), statistic, p_value, df1, prior.df_total)
+    statistic, p_value = np.empty((m, len(df1))), np.empty((m, len(df1)))
+    df2 = []
+    for i, contrasts in enumerate(groups.values()):
+        factor, df = _hotelling(fit, prior, contrasts)
+        statistic[:, i] = factor * _joint_statistic(fit, prior, contrasts)
+        p_value[:, i] = f_upper_p(statistic[:, i], float(df1[i]), df)
+        df2.append(df)
+    shared = _for_all_tests(df2, m) if df2 else prior.df_total
+    return JointTests(tuple(groups), statistic, p_value, df1, shared)
 
 
 test_jointly.__test__ = False  # type: ignore[attr-defined]
+
+
+def _hotelling(fit: RegressionFit, prior: VariancePrior, contrasts: Array) -> tuple[float | Array, float | Array]:
+    """Factor of the mean square that makes it an F statistic, and the F's denominator degrees of freedom.
+
+    Both are plain for a residual variance times a known matrix. An estimated covariance is as a Wishart matrix of nu
+    degrees of freedom, whose Hotelling statistic of q contrasts is ``q nu / (nu - q + 1)`` times F with ``nu - q + 1``.
+    """
+    if fit.degrees is None:
+        return 1.0, prior.df_total
+    q = contrasts.shape[1]
+    nu = np.asarray(error_df(fit, prior, fit.degrees.joint_df(contrasts), q))
+    left = np.where(nu > q - 1, nu - q + 1.0, np.nan)
+    factor = np.where(np.isinf(nu), 1.0, left / np.where(np.isinf(nu), 1.0, nu))
+    return (float(factor), float(left)) if nu.ndim == 0 else (factor, left)
 
 
 def _joint_statistic(fit: RegressionFit, prior: VariancePrior, contrasts: Array) -> Array:
@@ -206,6 +299,14 @@ def _joint_statistic(fit: RegressionFit, prior: VariancePrior, contrasts: Array)
         covariance = safe[:, None, None] * common
         if fit.link is not None:
             covariance = covariance + fit.link.contrast_covariance(contrasts)
-        solved = np.linalg.solve(covariance, estimate[:, :, None])[:, :, 0]
+        regular = _is_regular(covariance)
+        solved = np.linalg.solve(np.where(regular[:, None, None], covariance, np.eye(c)), estimate[:, :, None])[:, :, 0]
         statistic: Array = np.einsum("mi,mi->m", solved, estimate) / c
-        return np.where(np.isfinite(s2), statistic, np.nan)
+        return np.where(np.isfinite(s2) & regular, statistic, np.nan)
+
+
+def _is_regular(covariance: Array) -> np.ndarray:
+    """Tell which of the matrices ``(n_features, c, c)`` can be inverted; sandwiches of few clusters cannot."""
+    usable = np.isfinite(covariance).all(axis=(1, 2))
+    values = np.linalg.eigvalsh(np.where(usable[:, None, None], covariance, np.eye(covariance.shape[1])))
+    return np.asarray(usable & (values[:, 0] > SINGULAR * values[:, -1]))

@@ -18,8 +18,37 @@ from tests.core.limma_pieces import STUDIES, assert_limma_fit, data, pieces
 N = 200  # features that limma was given
 
 
-def fit(Y: np.ndarray, design: np.ndarray, weights: np.ndarray | None = None) -> RegressionFit:
-    return fit_weighted_regression(ArrayMatrix(Y), design, None if weights is None else ArrayMatrix(weights))
+def fit(
+    Y: np.ndarray, design: np.ndarray, weights: np.ndarray | None = None, whitening: Whitening | None = None
+) -> RegressionFit:
+    given = None if weights is None else ArrayMatrix(weights)
+    return fit_weighted_regression(ArrayMatrix(Y), design, given, whitening)
+
+
+def alone(y: np.ndarray, X: np.ndarray, weights: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients, unscaled covariance and residual variance of one feature: the formulas on its observed rows."""
+    seen = np.isfinite(y) & (weights > 0)
+    root = np.sqrt(weights[seen])
+    lower = np.linalg.cholesky(covariance[np.ix_(seen, seen)] / np.outer(root, root))
+    mapped, values = np.linalg.solve(lower, X[seen]), np.linalg.solve(lower, y[seen])
+    coef, _, rank, _ = np.linalg.lstsq(mapped, values)
+    assert rank == X.shape[1]
+    inverse = np.linalg.inv(np.linalg.qr(mapped)[1])
+    residual = values - mapped @ coef
+    df = seen.sum() - rank
+    return coef, inverse @ inverse.T, residual @ residual / df if df else np.array(np.nan)
+
+
+def incomplete(share: float, n: int = 30, m: int = 150, d: int = 4) -> tuple[np.ndarray, ...]:
+    """Values missing at random, a design with an intercept, a sample covariance and weights of observations."""
+    rng = np.random.default_rng(int(100 * share) + d)
+    Y = 5.0 + rng.normal(size=(n, m))
+    Y[rng.uniform(size=Y.shape) < share] = np.nan
+    Y[:, :10] = np.where(np.isnan(Y[:, [0]]), np.nan, rng.normal(size=(n, 10)))
+    design = np.column_stack([np.ones(n), rng.normal(size=(n, d - 1))])
+    blocks = np.repeat(np.arange(n // 3), 3)
+    covariance = np.diag(rng.uniform(0.3, 3.0, size=n)) + 0.6 * (blocks[:, None] == blocks)
+    return Y, design, covariance, rng.uniform(0.1, 4.0, size=Y.shape)
 
 
 @pytest.fixture
@@ -66,6 +95,99 @@ def test_every_feature_alone(study: tuple[np.ndarray, ...], weighted: bool) -> N
         assert found.df_resid[j] == seen.sum() - 3
         np.testing.assert_allclose(found.sigma2[j], rss / (seen.sum() - 3), rtol=1e-9)
         np.testing.assert_allclose(found.mean[j], Y[seen, j].mean(), rtol=1e-14)
+
+
+@pytest.mark.parametrize("columns", [4, 11])
+@pytest.mark.parametrize("share", [0.05, 0.2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("samples", ["alike", "weighted", "correlated"])
+def test_every_feature_alone_with_any_noise(share: float, weighted: bool, samples: str, columns: int) -> None:
+    Y, design, covariance, weights = incomplete(share, d=columns)
+    weights = weights if weighted else np.ones_like(Y)
+    variances = np.diag(covariance)
+    noise, whitening = {
+        "alike": (np.eye(len(Y)), None),
+        "weighted": (np.diag(variances), Whitening.from_weights(1.0 / variances)),
+        "correlated": (covariance, Whitening.from_covariance(covariance)),
+    }[samples]
+    found = fit(Y, design, weights if weighted else None, whitening)
+    assert found.n_obs is not None
+    np.testing.assert_array_equal(found.n_obs, np.isfinite(Y).sum(axis=0))
+    np.testing.assert_array_equal(found.df_resid, found.n_obs - columns)
+    for j in range(Y.shape[1]):
+        coef, cov_unscaled, sigma2 = alone(Y[:, j], design, weights[:, j], noise)
+        np.testing.assert_allclose(found.coef[j], coef, rtol=1e-10, atol=1e-11)
+        np.testing.assert_allclose(found.cov_unscaled[j], cov_unscaled, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(found.sigma2[j], sigma2, rtol=1e-10)
+        np.testing.assert_allclose(found.mean[j], np.nanmean(Y[:, j]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("level", [0.0, 1e4, 1e8])
+def test_digits_are_kept(level: float, intercept: bool) -> None:
+    """Large means and fits that are almost exact, with and without the constant in the design."""
+    Y, design, _, _ = incomplete(0.2)
+    design = design if intercept else design[:, 1:]
+    rng = np.random.default_rng(0)
+    exact = (design * (1.0 if intercept else 1.0 + level)) @ rng.normal(size=(design.shape[1], Y.shape[1]))
+    noise = np.where(np.isnan(Y), np.nan, rng.normal(size=Y.shape))
+    found = fit(exact + 1e-3 * noise + (level if intercept else 0.0), design)
+    size = max(level, 1.0) * 1e-15
+    for j in range(Y.shape[1]):
+        _, _, sigma2 = alone(noise[:, j], design, np.ones(len(Y)), np.eye(len(Y)))
+        np.testing.assert_allclose(found.sigma2[j], 1e-6 * sigma2, rtol=1e-9 + 1e5 * size)
+
+
+def test_features_with_hardly_any_values_are_fitted_by_their_rows() -> None:
+    """As many values as columns or one more, often close to singular: least squares by SVD of the rows seen."""
+    Y, design, covariance, _ = incomplete(0.0)
+    rng = np.random.default_rng(1)
+    order = np.argsort(rng.uniform(size=Y.shape), axis=0)
+    Y[order >= 4 + np.arange(Y.shape[1]) % 2] = np.nan
+    for whitening, noise in ((None, np.eye(30)), (Whitening.from_covariance(covariance), covariance)):
+        found = fit(Y, design, whitening=whitening)
+        for j in range(Y.shape[1]):
+            coef, cov_unscaled, sigma2 = alone(Y[:, j], design, np.ones(30), noise)
+            np.testing.assert_allclose(found.coef[j], coef, rtol=1e-8, atol=1e-8)
+            np.testing.assert_allclose(found.cov_unscaled[j], cov_unscaled, rtol=1e-7)
+            np.testing.assert_allclose(found.sigma2[j], sigma2, rtol=1e-6)
+
+
+def test_a_covariance_without_gaps_is_the_whitened_fit() -> None:
+    X, design = data("sim1").X[:, :300], pieces("sim1")["design_mod"]
+    root = np.random.default_rng(1).normal(size=(len(X), 2 * len(X)))
+    whitening = Whitening.from_covariance(root @ root.T)
+    found = fit(X, design, whitening=whitening)
+    common = fit_regression(WhitenedMatrix(ArrayMatrix(X), whitening), whitening.apply(design))
+    np.testing.assert_allclose(found.coef, common.coef, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.sigma2, common.sigma2, rtol=1e-9)
+    np.testing.assert_allclose(found.cov_unscaled, np.broadcast_to(common.cov_unscaled, (300, 3, 3)), rtol=1e-9)
+    np.testing.assert_allclose(found.mean, X.mean(axis=0), rtol=1e-12)
+
+
+def test_samples_of_weight_zero_are_left_out() -> None:
+    Y, design, _, weights = incomplete(0.1)
+    w = np.ones(len(Y))
+    w[:7] = 0.0
+    for own in (None, weights):
+        found = fit(Y, design, own, Whitening.from_weights(w))
+        other = fit(Y[7:], design[7:], None if own is None else own[7:])
+        np.testing.assert_allclose(found.coef, other.coef, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(found.sigma2, other.sigma2, rtol=1e-10)
+        np.testing.assert_array_equal(found.n_obs, other.n_obs)
+
+
+@pytest.mark.parametrize("whitening", [None, Whitening.from_covariance(np.eye(8) + 0.3)])
+def test_any_pattern_sets_the_same_columns_aside(whitening: Whitening | None) -> None:
+    """All 256 patterns of eight samples: a column is set aside when the samples cannot tell it from earlier ones."""
+    design = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4), np.tile([0.0, 1.0], 4), np.arange(8) // 2])
+    seen = (np.arange(256)[:, None] >> np.arange(8) & 1).astype(bool).T
+    Y = np.where(seen, np.random.default_rng(0).normal(size=(8, 256)), np.nan)
+    found = fit(Y, design, whitening=whitening)
+    for j in range(256):
+        ranks = [0] + [np.linalg.matrix_rank(design[seen[:, j], : i + 1]) for i in range(4)]
+        np.testing.assert_array_equal(np.isfinite(found.coef[j]), np.diff(ranks) == 1)
+        assert found.df_resid[j] == seen[:, j].sum() - ranks[-1]
 
 
 def test_without_weights_or_gaps_it_is_the_common_fit() -> None:
@@ -184,3 +306,5 @@ def test_bad_arguments(study: tuple[np.ndarray, ...]) -> None:
         fit(Y, design, weights[:, :4])
     with pytest.raises(InputError, match="not negative"):
         fit(Y, design, -weights - 1)
+    with pytest.raises(InputError, match="9 samples and the data have 14"):
+        fit(Y, design, whitening=Whitening.from_weights(np.ones(9)))

@@ -14,6 +14,7 @@ from latentadj.core.regression import design_basis
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
 from latentadj.models import GLMModel, LinearModel
 from latentadj.models.glm import _warn_not_converged
+from tests.reference_data import simcounts
 
 REFERENCE = Path(__file__).resolve().parents[1] / "reference" / "glm" / "glm.npz"
 
@@ -42,10 +43,22 @@ def test_negative_binomial_in_the_columns_of_the_design(stored):
     shift = np.array([np.log(stored["size"]).mean(), 0, 0])
     np.testing.assert_allclose(fit.coef - shift, stored["negative_binomial_coef"], rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(fit.cov_unscaled, stored["negative_binomial_unscaled"], rtol=1e-5, atol=1e-9)
-    assert fit.df_resid == 21
+    assert np.all((fit.df_resid > 18) & (fit.df_resid < 30))
     pearson = stored["negative_binomial_pearson"] / 21
-    assert np.all((fit.sigma2 / pearson > 0.7) & (fit.sigma2 / pearson < 1.4))
-    np.testing.assert_allclose(fit.mean, stored["counts"].mean(axis=0), rtol=1e-12)
+    assert np.all((fit.sigma2 / pearson > 0.6) & (fit.sigma2 / pearson < 1.5))
+
+
+def test_mean_is_the_log_of_the_mean_count_per_million(stored):
+    """The covariate of trends of the variance. edgeR's average weighs the samples by the dispersion and adds 2 counts."""
+    s = simcounts()
+    design = np.column_stack([np.ones(40), s.sample_data["group"], s.sample_data["batch"], s.sample_data["z"]])
+    fit = GLMModel("negative_binomial", dispersion=0.3).fit(ArrayMatrix(s.X), design_basis(design))
+    with np.load(REFERENCE.parents[1] / "edger" / "quasi.npz") as edger:
+        level = edger["level"]
+    assert np.corrcoef(fit.mean, level)[0, 1] > 0.999
+    assert abs(np.median(fit.mean - level)) < 0.05
+    binary = GLMModel().fit(ArrayMatrix(stored["binary"]), design_basis(design_of(stored)))
+    np.testing.assert_allclose(binary.mean, stored["binary"].mean(axis=0), rtol=1e-12)
 
 
 def test_aliased_columns_are_not_estimated(stored):
@@ -74,7 +87,7 @@ def test_scale_of_size_factors_does_not_matter(stored):
     Y, basis = ArrayMatrix(stored["counts"]), design_basis(design_of(stored))
     one, other = (GLMModel("poisson", size_factors=stored["size"] * c).fit(Y, basis) for c in (1.0, 1e4))
     np.testing.assert_allclose(one.coef, other.coef, rtol=1e-9)
-    library = GLMModel("poisson").fit(Y, basis)
+    library = GLMModel("poisson", size_factors="library").fit(Y, basis)
     given = GLMModel("poisson", size_factors=stored["counts"].sum(axis=1)).fit(Y, basis)
     np.testing.assert_allclose(library.coef, given.coef, rtol=1e-12)
 
@@ -108,7 +121,7 @@ def test_known_scale():
     assert np.all(fit.sigma2 == 1)
     counts = ArrayMatrix(rng.poisson(5, size=(20, 30)).astype(float))
     assert GLMModel("poisson", quasi=False).fit(counts, basis).df_resid == np.inf
-    assert GLMModel("poisson").fit(counts, basis).df_resid == 19
+    np.testing.assert_allclose(GLMModel("poisson").fit(counts, basis).df_resid, 19, rtol=0.1)
 
 
 def test_separated_and_constant_features_in_the_table():
@@ -139,9 +152,13 @@ def test_separated_and_constant_features_in_the_table():
         ({"dispersion": "common"}, MethodError, "shrunken"),
         ({"dispersion": [0.1, 0.2]}, InputError, "one per feature"),
         ({"dispersion": -1.0}, InputError, "not negative"),
-        ({"size_factors": "tmm"}, MethodError, "median_ratio"),
+        ({"size_factors": "gtmm"}, MethodError, "median_ratio"),
         ({"size_factors": [1.0, 2.0]}, InputError, "one per sample"),
         ({"separated": "drop"}, MethodError, "reduce"),
+        ({"statistic": "score"}, MethodError, "wald"),
+        ({"trials": [1, 2]}, InputError, "shape"),
+        ({"trials": 2.5}, InputError, "whole"),
+        ({"trials": 2, "family": "poisson"}, MethodError, "Leave one out"),
     ],
 )
 def test_wrong_options(stored, options, error, words):
@@ -156,7 +173,7 @@ def test_fractions_are_no_counts_and_empty_samples_count_as_the_smallest():
     empty = np.random.default_rng(4).poisson(5, size=(6, 3)).astype(float)
     empty[2] = 0
     filled = np.where(np.arange(6) == 2, np.delete(empty.sum(axis=1), 2).min(), empty.sum(axis=1))
-    found = GLMModel("poisson").fit(ArrayMatrix(empty), basis)
+    found = GLMModel("poisson", size_factors="library").fit(ArrayMatrix(empty), basis)
     expected = GLMModel("poisson", size_factors=filled).fit(ArrayMatrix(empty), basis)
     np.testing.assert_allclose(found.coef, expected.coef, rtol=1e-12)
     with pytest.raises(InputError, match="positive numbers"):
@@ -205,13 +222,11 @@ def draw_binary(rng, z):
 @pytest.mark.parametrize("n", [10, 16, 40])
 @pytest.mark.parametrize("level", [0.5, 3.0])
 def test_type_one_error_of_counts(n, level, capsys):
-    """Dispersions vary between features about 0.12. Standard error about 0.003 with ten studies of 800 features.
-    Wald tests of ten samples with one or two counts each are conservative (0.026), like all Wald tests
-    of rare events."""
+    """Dispersions vary between features about 0.12. Standard error about 0.003 with ten studies of 800 features."""
     found = null_level(GLMModel(size_factors=None), draw_nb(level), n, 10)
     with capsys.disabled():
         print(f"\nNB, n {n}, level {level}: {found:.4f}")
-    assert (0.02 if n == 10 and level < 1 else 0.04) <= found <= 0.06
+    assert 0.04 <= found <= 0.06
 
 
 @pytest.mark.slow
@@ -221,4 +236,4 @@ def test_type_one_error_of_poisson_and_binary(capsys):
     with capsys.disabled():
         print(f"\nPoisson {poisson:.4f}, binary {binary:.4f}")
     assert 0.04 <= poisson <= 0.06
-    assert 0.035 <= binary <= 0.055, "Wald tests of few 0/1 outcomes are a little conservative"
+    assert 0.04 <= binary <= 0.06

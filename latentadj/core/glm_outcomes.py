@@ -1,0 +1,129 @@
+"""What counts and successes are like, before they are fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from latentadj.core.glm_families import possible_families
+from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+
+
+class OutcomeKernel:
+    """Looks what kind of outcomes the data can be, and adds up every sample's values.
+
+    Parameters
+    ----------
+    n_samples : int
+    trials : FeatureMatrix of shape (n_samples, n_features), optional
+        Trials behind each number of successes.
+    """
+
+    def __init__(self, n_samples: int, trials: FeatureMatrix | None = None) -> None:
+        self.trials = trials
+        self.possible = np.ones(2, dtype=bool)
+        self.total = np.zeros(n_samples)
+
+    def fork(self) -> Self:
+        """Return an empty accumulator."""
+        return type(self)(len(self.total), self.trials)
+
+    def update(self, block: Array, columns: slice) -> None:
+        """Take in one block; values that are missing say nothing."""
+        found, seen = possible_families(block), np.isfinite(block)
+        if self.trials is not None:
+            trials = np.nan_to_num(self.trials.read(columns), nan=0.0)
+            found[0] = found[1] and bool(np.all(np.where(seen, block, 0.0) <= trials))
+        self.possible = self.possible & found
+        self.total = self.total + np.where(seen, block, 0.0).sum(axis=1)
+
+    def merge(self, other: Self) -> None:
+        """Add another run."""
+        self.possible = self.possible & other.possible
+        self.total = self.total + other.total
+
+    def result(self) -> tuple[NDArray[np.bool_], Array]:
+        """Return whether the data can be (0/1 outcomes or successes, counts), and the samples' totals."""
+        return self.possible, self.total
+
+
+class LevelKernel:
+    """Mean of every feature's counts after size factors, or share of successes, and which features do not vary.
+
+    Parameters
+    ----------
+    offset : ndarray of shape (n_samples,)
+        Logarithms of size factors.
+    n_features : int
+    trials : FeatureMatrix of shape (n_samples, n_features), optional
+    """
+
+    def __init__(self, offset: Array, n_features: int, trials: FeatureMatrix | None = None) -> None:
+        self.offset = offset
+        self.trials = trials
+        self.level = np.empty(n_features)
+        self.constant = np.empty(n_features, dtype=bool)
+
+    def fork(self) -> Self:
+        """Return a worker that writes into the same arrays."""
+        return self
+
+    def update(self, block: Array, columns: slice) -> None:
+        """Look at the features of one block; values that are missing take no part."""
+        values = block if self.trials is None else _shares(block, self.trials.read(columns))
+        seen = np.isfinite(values)
+        count = np.maximum(seen.sum(axis=0), 1)
+        adjusted = np.where(seen, values, 0.0) * np.exp(-self.offset)[:, None]
+        self.level[columns] = adjusted.sum(axis=0) / count
+        highest = np.where(seen, values, -np.inf).max(axis=0)
+        self.constant[columns] = highest <= np.where(seen, values, np.inf).min(axis=0)
+
+    def merge(self, other: Self) -> None:
+        """Nothing to add: rows were written in place."""
+
+    def result(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the levels and whether features do not vary, both ``(n_features,)``."""
+        return self.level, self.constant
+
+
+def _shares(successes: Array, trials: Array) -> Array:
+    return np.divide(successes, trials, out=np.full(successes.shape, np.nan), where=trials > 0)
+
+
+@dataclass(frozen=True)
+class SmoothedLogits(_Blocked):
+    """Logits of shares of successes with half a success and half a failure added, made block by block.
+
+    Parameters
+    ----------
+    base, trials : FeatureMatrix of shape (n_samples, n_features)
+
+    Examples
+    --------
+    >>> from latentadj.core.matrix import ArrayMatrix
+    >>> successes, trials = ArrayMatrix(np.array([[0.0], [5.0], [0.0]])), ArrayMatrix(np.array([[1.0], [10.0], [0.0]]))
+    >>> SmoothedLogits(successes, trials).read(slice(0, 1)).round(3).T
+    array([[-1.099,  0.   ,    nan]])
+    """
+
+    base: FeatureMatrix
+    trials: FeatureMatrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+    def read(self, columns: slice) -> Array:
+        """Return the logits of a block; NaN without trials."""
+        successes, trials = self.base.read(columns), self.trials.read(columns)
+        logits = np.log(successes + 0.5) - np.log(trials - successes + 0.5)
+        return np.where(trials > 0, logits, np.nan)
