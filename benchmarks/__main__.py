@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import regression, rivals, surrogate, tails
+from benchmarks import missing, regression, rivals, surrogate, tails
 from benchmarks.measure import Row, measure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -38,10 +38,10 @@ def main() -> int:
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     print(*lines, sep="\n")
     kept = True
-    for source in (regression.cases, surrogate.cases, tails.cases):
+    for source in (regression.cases, surrogate.cases, tails.cases, missing.cases):
         for case in source():
             kept &= _emit(measure(case, options.repeats), lines)
-    for row in regression.memory_rows() + rivals.rows(options.repeats, slow=options.slow):
+    for row in regression.memory_rows() + missing.factor_rows() + rivals.rows(options.repeats, slow=options.slow):
         kept &= _emit(row, lines)
     if options.write:
         PAGE.write_text(HEADER + "\n".join(lines) + "\n")

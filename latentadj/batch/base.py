@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from latentadj.batch.checks import check_not_confounded
+from latentadj.batch.checks import check_not_confounded, warn_of_leaking_target
 from latentadj.batch.covariates import CovariateCoding
 from latentadj.batch.notes import OneBatchWarning
 from latentadj.batch.samples import batch_codes, batch_levels, split_columns
@@ -52,8 +52,8 @@ class KnownBatchTransformer(AnnotatedTransformer):
         ----------
         X : array-like of shape (n_samples, n_features)
             A DataFrame that holds batch and covariates among its columns if they are given by name.
-        y : None
-            Not used.
+        y : array-like of shape (n_samples,), optional
+            Not used, but for a warning (`TargetLeakageWarning`) when covariates that `transform` needs are y itself.
         batch : Series or array-like of shape (n_samples,), optional
             Labels, instead of a column of X. A Series is matched to X by its index.
         covariates : DataFrame, Series or array-like of shape (n_samples, q), optional
@@ -78,6 +78,8 @@ class KnownBatchTransformer(AnnotatedTransformer):
         self.batches_: list[Any] = batch_levels(labels)
         self._is_labelled = self.batch is not None or batch is not None
         self._coding = CovariateCoding.of(self._told("covariates", covariates, features, table), len(values))
+        if self.covariates_in_transform and self._coding.names:
+            warn_of_leaking_target(y, self._coding.training, self._coding.names)
         codes = batch_codes(labels, self.batches_)
         self._fit(values, codes)
         self.removed_columns_: Array = sum_to_zero(codes, len(self.batches_))

@@ -134,7 +134,7 @@ def warn_of_leaking_target(y: Any, columns: Array, names: Sequence[str], *, stac
     if target is None or not columns.shape[1]:
         return
     size = np.abs(_standardised(columns).T @ _standardised(target)).max(axis=1)
-    leaking = [f"{names[i]!r} (|r| = {size[i]:.3f})" for i in np.flatnonzero(size > SAME_AS_TARGET)]
+    leaking = [f"{name!r} (|r| = {r:.3f})" for name, r in zip(names, size, strict=True) if r > SAME_AS_TARGET]
     if leaking:
         warnings.warn(
             f"Covariate(s) {', '.join(leaking[:3])} are what is to be predicted, y. New samples would have to be told "
@@ -147,9 +147,10 @@ def warn_of_leaking_target(y: Any, columns: Array, names: Sequence[str], *, stac
 
 def _target_columns(y: Any, n_samples: int) -> Array | None:
     """Numbers as they are, and an indicator of each class, ``(n_samples, k)``; None for what cannot be compared."""
-    if y is None or np.ndim(y) not in (1, 2) or len(y) != n_samples:
+    values = np.asarray(y, dtype=object)
+    if y is None or values.ndim not in (1, 2) or len(values) != n_samples:
         return None
-    table = pd.DataFrame(np.asarray(y, dtype=object)).infer_objects()
+    table = pd.DataFrame(values).infer_objects()
     parts = []
     for _, column in table.items():
         numeric = pd.api.types.is_numeric_dtype(column)

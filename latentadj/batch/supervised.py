@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from latentadj.batch.checks import warn_of_leaking_target
 from latentadj.batch.covariates import CovariateCoding, check_biology
 from latentadj.batch.feature_basis import FeatureBasis, feature_basis, feature_table
 from latentadj.batch.samples import batch_codes, batch_levels, split_columns
@@ -99,6 +100,10 @@ class SupervisedNormalizer(AnnotatedTransformer):
     features. The search for null features is iterated until it has settled; see
     `latentadj.core.null_features.find_null_features`.
 
+    What covariates explain of the samples' effects counts as the covariates': it stays with them, so that an analysis
+    of the output needs them in its design, or `remove_covariates`. An effect that all samples share is a property of
+    the features, and stays.
+
     With ``compat="snm"`` the model is the published one, fitted by `latentadj.core.snm.fit_snm`, and `fit_transform`
     returns the training set as it normalises it. `transform` cannot know the biology of new samples, so that it takes
     the curve at what the covariates let expect of each feature: for training samples its answer differs from
@@ -150,8 +155,9 @@ class SupervisedNormalizer(AnnotatedTransformer):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_columns)
-        y : None
-            Not used: give what is to be protected as `biology`.
+        y : array-like of shape (n_samples,), optional
+            Not used, but for a warning (`TargetLeakageWarning`) when covariates are y itself. What is to be protected
+            is given as `biology`.
         biology, covariates : DataFrame, Series or array-like of shape (n_samples, q), optional
             Values, instead of columns of X.
         levels : Series or array-like of shape (n_samples,), optional
@@ -165,6 +171,8 @@ class SupervisedNormalizer(AnnotatedTransformer):
         values = self._training_values(X, features)
         protected = CovariateCoding.of(self._told("biology", biology, features, table), len(values), "biology")
         self._coding = CovariateCoding.of(self._told("covariates", covariates, features, table), len(values))
+        if self._coding.names:
+            warn_of_leaking_target(y, self._coding.training, self._coding.names)
         check_biology(self._coding.training, self._coding.names, protected.training, protected.names)
         codes = self._training_codes(self._told("levels", levels, features, table))
         nuisance = np.hstack([np.ones((len(values), 1)), self._coding.training])

@@ -51,9 +51,8 @@ class CorrelatedSumsKernel:
         self._upper = np.triu_indices(r)
         self._powers = pattern_powers(n)
         grams = np.repeat(np.eye(r)[self._upper][:, None], n_features, axis=1)
-        self.sums = ObservedSums(
-            np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features), np.empty((0, n_features)), grams
-        )
+        patterns = np.empty((len(self._powers), n_features))
+        self.sums = ObservedSums(np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features), patterns, grams)
 
     def fork(self) -> Self:
         """Return a worker that writes its features' rows into the same arrays."""
@@ -70,8 +69,9 @@ class CorrelatedSumsKernel:
         sums.shift[columns] = shift
         sums.effects[columns] = values.T @ self.mapped
         sums.squares[columns] = np.einsum("ij,ij->j", values, weighed)
+        words = sums.patterns[:, columns] = self._powers @ seen.astype(np.float64)
         missing = np.flatnonzero(~seen.all(axis=0))
-        order, group = distinct_columns(self._powers @ seen[:, missing].astype(np.float64))
+        order, group = distinct_columns(words[:, missing])
         if order.size:
             self._correct(~seen, weighed, missing[order], group, columns.start or 0)
 

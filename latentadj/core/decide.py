@@ -227,7 +227,7 @@ def _root(correlation: ArrayLike | None, shape: tuple[int, int]) -> _Root:
         raise InputError(
             f"correlation has shape {matrix.shape}; it must be ({n_tests}, {n_tests}), or one per feature."
         )
-    known = np.isfinite(matrix).all(axis=(-2, -1))
+    known = np.asarray(np.isfinite(matrix).all(axis=(-2, -1)))
     if matrix.ndim == 2 and not known:
         raise InputError("correlation is missing or infinite; contrasts that cannot be estimated have none.")
     values, vectors = np.linalg.eigh(np.where(known[..., None, None], matrix, 0.0))

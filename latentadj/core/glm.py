@@ -277,9 +277,7 @@ def fit_glm(
     >>> np.exp(fit.coef * 3**-0.5).round(10)
     array([[3.]])
     """
-    kernel = GLMKernel(
-        setting, columns, Y.shape[1], start=start, separated=separated, with_scale=with_scale
-    )
+    kernel = GLMKernel(setting, columns, Y.shape[1], start=start, separated=separated, with_scale=with_scale)
     fit: GLMFit = run_pass(Y, kernel)[0]
     return fit
 

@@ -267,8 +267,8 @@ class Binomial:
     def unit_deviance(self, y: Array, mu: Array, dispersion: Array) -> Array:
         """See `GLMFamily.unit_deviance`."""
         with np.errstate(divide="ignore"):
-            out: Array = 2.0 * (xlogy(y, y) + xlogy(1.0 - y, 1.0 - y) - xlogy(y, mu) - xlogy(1.0 - y, 1.0 - mu))
-        return out
+            lost = xlogy(y, y) + xlogy(1.0 - y, 1.0 - y) - xlogy(y, mu) - xlogy(1.0 - y, 1.0 - mu)
+        return np.asarray(2.0 * lost)
 
 
 class Gaussian:

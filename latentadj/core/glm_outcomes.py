@@ -90,7 +90,8 @@ class LevelKernel:
 
 
 def _shares(successes: Array, trials: Array) -> Array:
-    return np.divide(successes, trials, out=np.full(successes.shape, np.nan), where=trials > 0)
+    out: Array = np.divide(successes, trials, out=np.full(successes.shape, np.nan), where=trials > 0)
+    return out
 
 
 @dataclass(frozen=True)

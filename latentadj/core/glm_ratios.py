@@ -93,7 +93,7 @@ class DevianceRatios:
         kept = list(self.basis.kept)
         chosen = (contrasts * self.flips[:, None])[kept]
         free = np.asarray(qr(chosen, mode="full")[0])[:, chosen.shape[1] :]
-        columns = np.asarray(qr(self.basis.q @ (self.basis.r @ free), mode="economic")[0])
+        columns = np.asarray(qr(self.basis.q @ (self.basis.r @ free), mode="economic")[0], dtype=np.float64)
         start = np.nan_to_num(self.coef, nan=0.0) @ (self.basis.q.T @ columns)
         (deviance,) = run_pass(self.matrix, DevianceKernel(self.setting, columns, start))
         out: Array = np.maximum(deviance - self.deviance, 0.0)
@@ -151,7 +151,7 @@ class LikelihoodRatioFit(RegressionFit):
 
 def _squared_length(estimate: Array, covariance: Array) -> Array:
     """Wald statistics ``(m,)`` of estimates ``(m, c)`` with covariances ``(m, c, c)``; NaN where there is none."""
-    usable = np.isfinite(covariance).all(axis=(1, 2)) & np.isfinite(estimate).all(axis=1)
+    usable = np.asarray(np.isfinite(covariance).all(axis=(1, 2)) & np.isfinite(estimate).all(axis=1))
     safe = np.where(usable[:, None, None], covariance, np.eye(covariance.shape[1]))
     solved = np.linalg.solve(safe, estimate[:, :, None])[:, :, 0]
     out: Array = np.where(usable, np.einsum("mi,mi->m", solved, estimate), np.nan)

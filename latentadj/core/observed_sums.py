@@ -26,9 +26,10 @@ class ObservedSums:
     shift : ndarray of shape (n_features,)
         What was taken off y before.
     patterns : ndarray of shape (n_words, n_features)
-        Which samples were observed, as whole numbers; see `pattern_powers`. Empty with weights.
+        Which samples were observed, as whole numbers; see `pattern_powers`. Features of one pattern share their Gram
+        matrix. Empty with weights.
     grams : ndarray of shape (rank (rank + 1) / 2, n_features)
-        Upper triangles of ``F'WF``, row by row. Empty without weights.
+        Upper triangles of ``F'WF``, row by row. Empty where patterns say it all.
     """
 
     effects: Array

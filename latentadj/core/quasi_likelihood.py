@@ -1,8 +1,8 @@
 """Quasi-dispersions of generalised linear models: how much more a feature varies than its family says.
 
-The unit deviances of small counts are no chi-square variables: their means are not one, and groups of zeros say nothing.
-Here every unit deviance counts by its own mean and variance, so that residual degrees of freedom are those that the
-data really have.
+The unit deviances of small counts are no chi-square variables: their means are not one, and a group of zeros says
+nothing. Here every unit deviance counts by its own mean and variance, so that residual degrees of freedom are those
+that the data really have.
 """
 
 from __future__ import annotations

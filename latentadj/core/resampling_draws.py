@@ -88,6 +88,10 @@ class GatherDraws:
         np.add.at(counts, (rows, index), 1.0)
         return out.transpose(0, 2, 1), counts
 
+    def of_squares(self) -> GatherDraws:
+        """Return the draws that do to squares what these do to residuals."""
+        return self
+
     def apply(self, draw: int, residual: Array) -> Array:
         """Rearranged residuals ``(n_samples, m)`` of one draw."""
         out: Array = residual[self.index[draw]]
@@ -116,6 +120,10 @@ class MultiplierDraws:
         columns = np.concatenate([tested, reduced], axis=1)
         squares = np.square(values)
         return values[:, None, :] * columns.T, None if np.all(squares == 1.0) else squares
+
+    def of_squares(self) -> MultiplierDraws:
+        """Return the draws that do to squares what these do to residuals."""
+        return MultiplierDraws(np.square(self.values))
 
     def apply(self, draw: int, residual: Array) -> Array:
         """Multiplied residuals ``(n_samples, m)`` of one draw."""

@@ -17,7 +17,7 @@ from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
 
-__all__ = ["SandwichKernel", "SandwichScores", "cluster_members", "sandwich_covariance", "sandwich_scores"]
+__all__ = ["SandwichKernel", "SandwichScores", "cluster_sums", "sandwich_covariance", "sandwich_scores"]
 
 #: Directions of which the design leaves less than this share of the variance to the residuals carry no information.
 BLIND = 1e-8
@@ -123,9 +123,9 @@ class _ScoreMoments:
         products of D and U, and no matrix of the size of the samples squared is formed.
         """
         weights = scores.rows @ (scores.coordinates.T @ contrasts)
-        n_clusters, c = int(scores.clusters.max(initial=-1)) + 1, weights.shape[1]
-        products = _cluster_sums(weights[:, :, None] * weights[:, None, :], scores.clusters, n_clusters)
-        fitted = _cluster_sums(weights[:, :, None] * scores.basis[:, None, :], scores.clusters, n_clusters)
+        c = weights.shape[1]
+        products = cluster_sums(weights[:, :, None] * weights[:, None, :], scores.clusters)
+        fitted = cluster_sums(weights[:, :, None] * scores.basis[:, None, :], scores.clusters)
         crossed = np.einsum("gsk,gtl->stkl", fitted, fitted, optimize=True)
         overlap = np.einsum("gsk,gtk->gst", fitted, fitted)
         own, other = np.einsum("gss->gs", products), np.einsum("gss->gs", overlap)
@@ -136,9 +136,9 @@ class _ScoreMoments:
         return cls(mean.reshape(c, c), variance)
 
 
-def _cluster_sums(values: Array, clusters: NDArray[np.intp], n_clusters: int) -> Array:
-    """Sums of rows ``(n, ...)`` within clusters, ``(G, ...)``."""
-    out = np.zeros((n_clusters, *values.shape[1:]))
+def cluster_sums(values: Array, clusters: NDArray[np.intp]) -> Array:
+    """Sums of rows ``(n_samples, ...)`` within clusters, ``(n_clusters, ...)``."""
+    out = np.zeros((int(clusters.max(initial=-1)) + 1, *values.shape[1:]))
     np.add.at(out, clusters, values)
     return out
 
@@ -227,7 +227,7 @@ class SandwichKernel:
         d = len(scores.coordinates)
         self.basis = scores.basis
         self.influence = scores.rows @ scores.coordinates.T
-        self.members = cluster_members(scores.clusters)
+        self.members = _members(scores.clusters)
         upper = np.triu_indices(d)
         self.upper = upper
         self.pairs = np.ascontiguousarray((self.influence[:, upper[0]] * self.influence[:, upper[1]]).T)
@@ -260,7 +260,7 @@ class SandwichKernel:
         return self.covariance
 
 
-def cluster_members(clusters: NDArray[np.intp]) -> list[NDArray[np.intp]] | None:
+def _members(clusters: NDArray[np.intp]) -> list[NDArray[np.intp]] | None:
     """Samples of each cluster; None where every sample is one."""
     n_clusters = int(clusters.max(initial=-1)) + 1
     if n_clusters == len(clusters):

@@ -140,7 +140,7 @@ def _fit_correlated(
     constant = basis.q.T @ level
     centred = bool(np.linalg.norm(level - basis.q @ constant) < 1e-8 * np.linalg.norm(level))
     kernel = CorrelatedSumsKernel(basis.q, Y.shape[1], whitening, centred=centred)
-    sums: ObservedSums = run_pass(Y, kernel)[0]
+    sums: ObservedSums = run_pass(Y, kernel, wider=8)[0]
     fits = FeatureFits(design.shape[1], kernel.n_obs, kernel.mean, kernel.constant)
     left = _GramFits(basis, constant, sums, fits).solve()
     if left.size:
@@ -201,7 +201,7 @@ class _GramFits:
 
     def _grams(self, features: Rows) -> Array:
         """Gram matrices ``(r, r, b)``."""
-        if len(self.sums.patterns) == 0:
+        if len(self.sums.grams):
             return both_triangles(self.sums.grams[:, features], self.basis.rank)
         observed = patterns_of(self.sums.patterns[:, features], self.basis.n_samples)
         return both_triangles(self._products @ observed, self.basis.rank)
@@ -215,13 +215,8 @@ class _GramFits:
         """Coefficients of the design's columns from coordinates in its basis."""
         return self.basis.r_inverse
 
-    @cached_property
-    def _both_sides(self) -> Array:
-        both: Array = np.kron(self.r_inverse, self.r_inverse).T
-        return both
-
     def _covariances(self, inverse: Array) -> Array:
         """Unscaled covariances ``(u, r, r)`` of coefficients from inverse Gram matrices ``(r, r, u)``."""
         r, _, u = inverse.shape
-        out: Array = (inverse.reshape(r * r, u).T @ self._both_sides).reshape(u, r, r)
-        return out
+        left = (self.r_inverse @ inverse.reshape(r, r * u)).reshape(r, r, u)
+        return np.ascontiguousarray(np.matmul(self.r_inverse, left).transpose(2, 0, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from latentadj.core.completion import complete
 from latentadj.core.matrix import ArrayMatrix
 from latentadj.data.finiteness import check_finite
-from latentadj.exceptions import AlignmentError, InputError, MethodError
+from latentadj.exceptions import AlignmentError, InputError, MethodError, NotConvergedWarning
 from latentadj.models import LinearModel, PrimaryModel, WeightedLinearModel
 from latentadj.problem import AdjustmentProblem
 
@@ -158,6 +159,13 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
         return problem
     check_finite(study.values, study.sample_ids, list(study.feature_ids), allow_missing=study.allow_missing)
     completion = complete(problem.matrix, problem.basis)
+    if not completion.converged:
+        warnings.warn(
+            f"The completion of missing values did not settle within {completion.n_rounds} rounds; factors may depend on "
+            "where it stopped. Leave out features or samples with few values.",
+            NotConvergedWarning,
+            stacklevel=3,
+        )
     target = problem.target or problem
     return replace(
         problem,

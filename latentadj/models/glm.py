@@ -9,23 +9,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from latentadj.core.counts import MILLION
-from latentadj.core.depth import SIZE_FACTORS as DEPTH_METHODS
-from latentadj.core.depth import size_factors_by_name
 from latentadj.core.dispersion import estimate_dispersions
 from latentadj.core.glm import NOT_CONVERGED, SEPARATED, GLMFit, GLMSetting, fit_glm
+from latentadj.core.glm_depth import SIZE_FACTORS, depth_offset
 from latentadj.core.glm_families import GLM_FAMILIES, GLMFamily
 from latentadj.core.glm_outcomes import LevelKernel, OutcomeKernel, SmoothedLogits
 from latentadj.core.glm_ratios import DevianceRatios, LikelihoodRatioFit
 from latentadj.core.kernels import RegressionSums
 from latentadj.core.log_cpm import LogCountsPerMillion
-from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix, collect
+from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums
-from latentadj.core.size_factors import filled_totals, median_ratio_factors
+from latentadj.core.size_factors import filled_totals
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
 
 DISPERSIONS = ("trend", "shrunken", "single")
-SIZE_FACTORS = ("library", *DEPTH_METHODS)
 SEPARATIONS = ("reduce", "nan")
 STATISTICS = ("likelihood_ratio", "wald")
 COUNT_FAMILIES = ("poisson", "negative_binomial")
@@ -136,7 +134,7 @@ class GLMModel:
         possible, total = self._outcomes(Y, trials)
         family = self.resolved_family(possible)
         if family.name in COUNT_FAMILIES:
-            depths = np.exp(self._offset(Y, total) + np.log(filled_totals(total)).mean())
+            depths = np.exp(depth_offset(Y, total, self.size_factors) + np.log(filled_totals(total)).mean())
             return LogCountsPerMillion(Y, depths, PRIOR_COUNT)
         return Y if trials is None else SmoothedLogits(Y, trials)
 
@@ -158,7 +156,7 @@ class GLMModel:
         family = self.resolved_family(possible)
         if family.name not in COUNT_FAMILIES:
             return GLMSetting(family, np.zeros(Y.shape[0]), np.zeros(Y.shape[1]), trials)
-        setting = GLMSetting(family, self._offset(Y, total), np.zeros(Y.shape[1]))
+        setting = GLMSetting(family, depth_offset(Y, total, self.size_factors), np.zeros(Y.shape[1]))
         if family.name == "poisson":
             return setting
         return replace(setting, dispersion=self._dispersions(Y, basis, setting.offset))
@@ -210,7 +208,7 @@ class GLMModel:
             )
         if isinstance(self.size_factors, str) and self.size_factors not in SIZE_FACTORS:
             raise MethodError(
-                f"size_factors={self.size_factors!r} is unknown; use one of {', '.join(SIZE_FACTORS)}, None or an array."
+                f"size_factors={self.size_factors!r} is unknown; use one of {', '.join(SIZE_FACTORS)}, None or numbers."
             )
         for name, allowed in (("separated", SEPARATIONS), ("statistic", STATISTICS)):
             if getattr(self, name) not in allowed:
@@ -222,8 +220,11 @@ class GLMModel:
     def _outcomes(self, Y: FeatureMatrix, trials: FeatureMatrix | None) -> tuple[np.ndarray, Array]:
         """Return what the data can be and the samples' totals, see `OutcomeKernel`."""
         found: tuple[np.ndarray, Array] = run_pass(Y, OutcomeKernel(Y.shape[0], trials))[0]
+        self.resolved_family(found[0])
         if trials is not None and not found[0][0]:
-            raise InputError("Successes must be whole numbers from 0 up to trials=. Check whether data and trials= match.")
+            raise InputError(
+                "Successes must be whole numbers from 0 up to trials=. Check whether data and trials= match."
+            )
         return found
 
     def _trial_matrix(self, shape: tuple[int, int]) -> FeatureMatrix | None:
@@ -238,35 +239,6 @@ class GLMModel:
                 f"up; an array of shape {trials.shape} was given, {np.sum(~usable)} values of it not whole numbers."
             )
         return ArrayMatrix(np.broadcast_to(trials, shape))
-
-    def _offset(self, Y: FeatureMatrix, total: Array) -> Array:
-        """Logarithms of the size factors with mean 0, ``(n_samples,)``."""
-        if self.size_factors is None:
-            return np.zeros(len(total))
-        sizes = self._sizes(Y, total)
-        if sizes.shape != total.shape or not np.all(np.isfinite(sizes) & (sizes > 0)):
-            raise InputError(
-                f"Size factors must be {len(total)} positive numbers, one per sample; a sample without any count has "
-                "none. Leave such samples out, check size_factors=, or use size_factors=None."
-            )
-        logs = np.log(sizes)
-        out: Array = logs - logs.mean()
-        return out
-
-    def _sizes(self, Y: FeatureMatrix, total: Array) -> Array:
-        if not isinstance(self.size_factors, str):
-            return np.asarray(self.size_factors, dtype=np.float64)
-        if self.size_factors in ("library", "library_size"):
-            return filled_totals(total)
-        if self.size_factors != "median_ratio":
-            return size_factors_by_name(np.nan_to_num(collect(Y)), filled_totals(total), self.size_factors)
-        factors = median_ratio_factors(Y)
-        if factors is None:
-            raise InputError(
-                "size_factors='median_ratio' needs features without zeros, and there are none. Use 'tmm' or 'library', "
-                "or give the size factors."
-            )
-        return factors
 
     def _log_million(self, Y: FeatureMatrix) -> float:
         """log2 of a sample of average depth in millions of counts."""

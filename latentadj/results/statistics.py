@@ -307,6 +307,6 @@ def _joint_statistic(fit: RegressionFit, prior: VariancePrior, contrasts: Array)
 
 def _is_regular(covariance: Array) -> np.ndarray:
     """Tell which of the matrices ``(n_features, c, c)`` can be inverted; sandwiches of few clusters cannot."""
-    usable = np.isfinite(covariance).all(axis=(1, 2))
+    usable = np.asarray(np.isfinite(covariance).all(axis=(1, 2)))
     values = np.linalg.eigvalsh(np.where(usable[:, None, None], covariance, np.eye(covariance.shape[1])))
     return np.asarray(usable & (values[:, 0] > SINGULAR * values[:, -1]))

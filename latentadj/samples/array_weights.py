@@ -19,8 +19,8 @@ from latentadj.samples.reading import SampleStudy, read_study
 
 METHODS = ("reml", "genebygene")
 COMPAT = (None, "limma")
-#: Squared length of a step at which limma stops.
-LIMMA_TOLERANCE = 1e-5
+#: Squared length of a step, in standard errors per feature, at which the iteration stops; and where limma's does.
+TOLERANCE, LIMMA_TOLERANCE = 1e-8, 1e-5
 
 
 def array_weights(
@@ -120,7 +120,8 @@ def array_weights(
             variance_design=variance,
             prior_features=prior_features,
             max_iter=max_iter,
-            **({"tol": LIMMA_TOLERANCE, "complete_only": own is None} if compat else {}),
+            tol=TOLERANCE if compat is None else LIMMA_TOLERANCE,
+            complete_only=compat is not None,
         )
         weights = found.weights
         _warn(found, max_iter)

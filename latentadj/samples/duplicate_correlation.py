@@ -17,7 +17,6 @@ from latentadj.exceptions import InputError
 from latentadj.samples.notes import BlockCorrelationWarning
 from latentadj.samples.reading import SampleStudy, read_study
 
-
 #: A consensus below is worth a word: chance brings it to a few hundredths below zero only.
 NEGATIVE = -0.1
 
@@ -146,8 +145,9 @@ def _chosen_features(
 def _result(
     found: BlockCorrelation, study: SampleStudy, blocks: pd.Series, chosen: NDArray[np.intp] | None
 ) -> DuplicateCorrelation:
-    correlation = pd.Series(np.nan, index=study.feature_index, name="correlation")
-    correlation.iloc[slice(None) if chosen is None else chosen] = found.correlation
+    values = np.full(study.values.shape[1], np.nan)
+    values[slice(None) if chosen is None else chosen] = found.correlation
+    correlation = pd.Series(values, index=study.feature_index, name="correlation")
     return DuplicateCorrelation(found.consensus, correlation, blocks, found.estimable)
 
 

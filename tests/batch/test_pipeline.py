@@ -88,7 +88,8 @@ def test_grid_search_over_settings_of_the_adjuster() -> None:
     grid = {"combat__mean_only": [False, True], "combat__covariates": [["age"]], "combat__parametric": [True, False]}
     search = GridSearchCV(pipeline(ComBat("batch", covariates=["age"])), grid, scoring="roc_auc", error_score="raise")
     search.fit(X, y)
-    assert len(search.cv_results_["params"]) == 4 and search.best_score_ > 0.75
+    assert len(search.cv_results_["params"]) == 4
+    assert search.best_score_ > 0.75
     assert search.predict(X.iloc[[3]]).shape == (1,)
 
 
@@ -96,10 +97,13 @@ def test_a_spy_sees_training_rows_and_labels_only() -> None:
     X, y = study()
     Spy.fits.clear(), Spy.transforms.clear()
     folds = list(StratifiedKFold(4).split(X, y))
-    cross_val_score(make_pipeline(Spy("batch", covariates=["age"]), LogisticRegression()), X, y, cv=folds, scoring="roc_auc")
+    cross_val_score(
+        make_pipeline(Spy("batch", covariates=["age"]), LogisticRegression()), X, y, cv=folds, scoring="roc_auc"
+    )
     assert len(Spy.fits) == 4
     for (train, test), (seen, labels) in zip(folds, Spy.fits, strict=True):
-        assert seen == list(X.index[train]) and not set(seen) & set(X.index[test])
+        assert seen == list(X.index[train])
+        assert not set(seen) & set(X.index[test])
         assert labels == list(y[train])
     held_out = [rows for rows in Spy.transforms if len(rows) < len(X) // 2]
     assert held_out == [list(X.index[test]) for _, test in folds]
@@ -127,7 +131,9 @@ def test_predictions_do_not_depend_on_test_labels_or_on_other_test_samples(trans
         np.testing.assert_array_equal(fitted.predict_proba(X.iloc[test]), expected[test])
         others = X.iloc[test].copy()
         features = [name for name in X.columns if name.startswith("g")]
-        others.iloc[1:, : len(features)] = others.iloc[1:, : len(features)].to_numpy()[rng.permutation(len(test) - 1)] * 2
+        others.iloc[1:, : len(features)] = (
+            others.iloc[1:, : len(features)].to_numpy()[rng.permutation(len(test) - 1)] * 2
+        )
         np.testing.assert_allclose(fitted.predict_proba(others)[0], expected[test][0], rtol=1e-10)
         np.testing.assert_allclose(fitted.predict_proba(X.iloc[test[:1]])[0], expected[test][0], rtol=1e-10)
 
@@ -162,7 +168,8 @@ def test_a_fold_without_a_batch_in_training_says_what_to_do(transformer: Any) ->
             pipeline(transformer), X, y, cv=GroupKFold(3), groups=X["batch"], scoring="roc_auc", error_score="raise"
         )
     message = str(caught.value)
-    assert "not in the training set, which has" in message and "Ways out: (1)" in message
+    assert "not in the training set, which has" in message
+    assert "Ways out: (1)" in message
     assert any(repr(batch) in message for batch in "abc")
 
 
@@ -233,7 +240,9 @@ class TestLeakage:
                 noise = rng.normal(size=(80, 300)) * np.where(codes, 3.0, 0.4)[:, None]
                 X = pd.DataFrame(noise).add_prefix("g").assign(batch=codes.astype(str))
                 X = X.assign(outcome=y) if covariates else X
-                model = make_pipeline(ComBat("batch", covariates=covariates or None, reference="0"), LogisticRegression())
+                model = make_pipeline(
+                    ComBat("batch", covariates=covariates or None, reference="0"), LogisticRegression()
+                )
                 found.append(cross_val_score(model, X, y, cv=4, scoring="roc_auc").mean())
             scores[bool(covariates)] = np.mean(found)
         assert abs(scores[False] - 0.5) < 0.12

@@ -112,7 +112,7 @@ def test_order_scale_width_and_threads_do_not_matter() -> None:
 
 
 def test_missing_values_and_weights() -> None:
-    """Pooled as in limma: features with missing values are left out. One pass: weight 0 is missing, weights multiply."""
+    """Pooled as in limma: features with missing values are left out. One pass: weight 0 is missing."""
     X, design = data("sim2").X.copy(), pieces("sim2")["design_mod"]
     X[2, :50] = np.nan
     X[:, 60] = 3.0

@@ -104,9 +104,7 @@ def test_likelihood_ratios_are_those_of_edger(study, edger):
 def test_quasi_f_tests_agree_with_edger(study, edger):
     """Other dispersions, scales and degrees of freedom, so not the same numbers; the same answers."""
     s, design = study
-    res = la.adjust(
-        s.X, la.Design.from_arrays(design[:, [1]], design[:, 2:]), method="none", model="negative_binomial"
-    )
+    res = la.adjust(s.X, la.Design.from_arrays(design[:, [1]], design[:, 2:]), method="none", model="negative_binomial")
     p = res.tests.p_value[:, 0]
     assert spearmanr(p, edger["p_group"])[0] > 0.995
     ours, theirs = (adjust_pvalues(values) <= 0.05 for values in (p, edger["p_group"]))
@@ -150,7 +148,7 @@ def test_statistics_are_roots_of_likelihood_ratios(three_groups):
 
 
 def test_power_where_a_group_has_no_counts(three_groups):
-    y, design, fit = three_groups
+    y, _, fit = three_groups
     prior = squeeze_variances(fit.sigma2, fit.df_resid)
     wald = replace(fit, ratios=None)
     contrast = np.eye(3)[:, [1]]

@@ -85,10 +85,11 @@ def test_draws_about_the_estimate() -> None:
     np.testing.assert_allclose(found[0], np.quantile(size, 0.9, axis=0, method="higher"), rtol=1e-9)
 
 
+@pytest.mark.parametrize("arrangement", ["webb", "sign", "permutation", "resample"])
 @pytest.mark.parametrize("kind", ["cr2", "hc3"])
-def test_robust_statistics_are_those_of_refits(kind: str) -> None:
+def test_robust_statistics_are_those_of_refits(kind: str, arrangement: str) -> None:
     clusters = np.arange(N) // 3 if kind == "cr2" else None
-    scores, draws = sandwich_scores(design_basis(X), kind, clusters), draws_of("webb")
+    scores, draws = sandwich_scores(design_basis(X), kind, clusters), draws_of(arrangement)
     q0 = null_fit(ONE)
     (found,) = run_pass(ArrayMatrix(Y), RobustResamplingKernel(scores, ONE, q0, draws, M, RULE, N - 4.0))
     for b in range(B):

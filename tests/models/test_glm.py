@@ -49,7 +49,7 @@ def test_negative_binomial_in_the_columns_of_the_design(stored):
 
 
 def test_mean_is_the_log_of_the_mean_count_per_million(stored):
-    """The covariate of trends of the variance. edgeR's average weighs the samples by the dispersion and adds 2 counts."""
+    """The covariate of trends of the variance. edgeR's average weighs samples by the dispersion and adds 2 counts."""
     s = simcounts()
     design = np.column_stack([np.ones(40), s.sample_data["group"], s.sample_data["batch"], s.sample_data["z"]])
     fit = GLMModel("negative_binomial", dispersion=0.3).fit(ArrayMatrix(s.X), design_basis(design))

@@ -1,4 +1,4 @@
-"""treat, decideTests, F of contrasts, arrayWeights and duplicateCorrelation through the public API against limma 3.54.1.
+"""treat, decideTests, F of contrasts, arrayWeights and duplicateCorrelation, public API, against limma 3.54.1.
 
 Stored with 17 digits. Largest relative errors over sim1, sim2 and bladderbatch: t of treat 4e-13, p 6e-12 (p moves with
 the prior's degrees of freedom); with sva's factors 2e-11; F 8e-13; weights of groups 2e-14; classifications are exact.

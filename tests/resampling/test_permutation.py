@@ -226,7 +226,7 @@ def test_counts_can_be_permuted_by_label_only() -> None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("method", ["none", "cate"])
 def test_level_under_confounding(scheme: str, method: str, capsys) -> None:
-    """Two hidden factors, R2 0.5 with the primary variable, nothing true: no scheme repairs an analysis that leaves them
+    """Two hidden factors, R2 0.5 with the primary variable, nothing true: no scheme repairs an analysis with them left
     in, all are right for one that removes them. 6 studies of 300 features, 29 whole analyses each, pooled p-values."""
     scenario = Scenario(n_samples=40, n_features=300, n_factors=2, effect_share=0.0)
     levels = []

@@ -26,13 +26,17 @@ def adjusted() -> la.AdjustmentResult:
 @pytest.mark.parametrize("method", METHODS)
 def test_finds_the_effects_and_says_how(adjusted, method: str) -> None:
     calls = adjusted.decide(method, terms=PAIRS)
-    assert calls.shape == (1500, 3) and (calls.dtypes == np.int8).all()
-    assert list(calls.columns) == PAIRS and calls.index[3] == "g3"
+    assert calls.shape == (1500, 3)
+    assert (calls.dtypes == np.int8).all()
+    assert list(calls.columns) == PAIRS
+    assert calls.index[3] == "g3"
     assert (calls.iloc[:100, [0, 2]] == 1).mean().min() > 0.8
     assert (calls.iloc[100:] != 0).any(axis=1).mean() < 0.02
     summary = pd.DataFrame(calls.attrs["summary"])
-    assert (summary.sum() == 1500).all() and summary.loc["up", PAIRS[0]] == (calls[PAIRS[0]] == 1).sum()
-    assert calls.attrs["lfc"] == 0 and calls.attrs["tests"] == "uncalibrated"
+    assert (summary.sum() == 1500).all()
+    assert summary.loc["up", PAIRS[0]] == (calls[PAIRS[0]] == 1).sum()
+    assert calls.attrs["lfc"] == 0
+    assert calls.attrs["tests"] == "uncalibrated"
 
 
 def test_separate_is_the_table(adjusted) -> None:
@@ -77,7 +81,8 @@ def test_calibrated_results_are_classified_by_calibrated_tests(method: str) -> N
     X, table = study(2)
     res = la.adjust(X, "~ group", table, method="none", calibration="empirical_null")
     calls, raw = res.decide(method), res.decide(method, which="uncalibrated")
-    assert calls.attrs["tests"] == "empirical_null" and raw.attrs["tests"] == "uncalibrated"
+    assert calls.attrs["tests"] == "empirical_null"
+    assert raw.attrs["tests"] == "uncalibrated"
     assert (raw != 0).any(axis=1).sum() > 100
     assert (calls != 0).any(axis=1).sum() < 0.1 * (raw != 0).any(axis=1).sum()
     with pytest.raises(MethodError, match="of its own"):
@@ -115,7 +120,8 @@ def test_per_feature_covariances_and_untestable_features() -> None:
 class TestContrastLists:
     def test_rows_of_each(self, adjusted) -> None:
         table = contrast_table(adjusted, PAIRS)
-        assert list(table["term"].unique()) == PAIRS and len(table) == 4500
+        assert list(table["term"].unique()) == PAIRS
+        assert len(table) == 4500
         single = contrast_table(adjusted, PAIRS[2])
         pd.testing.assert_frame_equal(table.iloc[3000:].reset_index(drop=True), single)
 
@@ -123,7 +129,8 @@ class TestContrastLists:
         whole = adjusted.tidy(joint=True)
         for texts in (PAIRS, PAIRS[1:], ["2 * group[T.b] - group[T.c]", "group[T.c]"]):
             table = contrast_table(adjusted, texts, joint=True)
-            assert (table["df1"] == 2).all() and len(table) == 1500
+            assert (table["df1"] == 2).all()
+            assert len(table) == 1500
             np.testing.assert_allclose(table["p_value"], whole["p_value"], rtol=1e-7)
             np.testing.assert_allclose(table["p_value_unadjusted"], whole["p_value_unadjusted"], rtol=1e-9)
         one = contrast_table(adjusted, PAIRS[:1], joint=True)

@@ -91,7 +91,7 @@ def test_missing_values_maximise_the_restricted_likelihood() -> None:
 
 
 def test_missing_values_equal_weights_of_zero_and_use_every_feature() -> None:
-    X, table, spread = study(m=600)
+    X, table, _spread = study(m=600)
     rng = np.random.default_rng(2)
     gaps = X.mask(rng.uniform(size=X.shape) < 0.2)
     found = array_weights(gaps, "~ x", table)

@@ -27,8 +27,10 @@ def study(seed: int = 0, m: int = 600) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_finds_the_correlation() -> None:
     X, table = study(m=2000)
     found = duplicate_correlation(X, "~ time | age", "subject", table)
-    assert abs(found.consensus - 0.5) < 0.03 and found.estimable
-    assert list(found.correlation.index) == list(X.columns) and found.correlation.notna().all()
+    assert abs(found.consensus - 0.5) < 0.03
+    assert found.estimable
+    assert list(found.correlation.index) == list(X.columns)
+    assert found.correlation.notna().all()
     expected = np.where(np.equal.outer(table["subject"].to_numpy(), table["subject"].to_numpy()), found.consensus, 0.0)
     np.fill_diagonal(expected, 1.0)
     np.testing.assert_allclose(found.covariance, expected)
@@ -68,7 +70,8 @@ def test_missing_values() -> None:
     gaps = X.mask(np.random.default_rng(1).uniform(size=X.shape) < 0.1)
     gaps["g0"], gaps["g1"] = np.nan, 3.0
     found = duplicate_correlation(gaps, "~ time", "subject", table)
-    assert found.correlation[["g0", "g1"]].isna().all() and found.correlation.iloc[2:].notna().all()
+    assert found.correlation[["g0", "g1"]].isna().all()
+    assert found.correlation.iloc[2:].notna().all()
     assert abs(found.consensus - duplicate_correlation(X, "~ time", "subject", table).consensus) < 0.03
 
 
@@ -78,7 +81,8 @@ def test_says_when_there_is_nothing_to_see() -> None:
         alone = duplicate_correlation(X, "~ time", np.arange(40), table)
     with pytest.warns(BlockCorrelationWarning, match="design holds the blocks"):
         inside = duplicate_correlation(X, "~ subject", "subject", table)
-    assert alone.consensus == inside.consensus == 0.0 and not inside.estimable
+    assert alone.consensus == inside.consensus == 0.0
+    assert not inside.estimable
     opposite = X * np.where(np.arange(40) % 2, 1.0, -1.0)[:, None]
     with pytest.warns(BlockCorrelationWarning, match="less alike"):
         assert duplicate_correlation(opposite, "~ time", "subject", table).consensus < -0.3
