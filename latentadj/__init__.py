@@ -7,7 +7,14 @@ from importlib.metadata import version
 
 from latentadj import counts, diagnostics, plots
 from latentadj._adjust import adjust
-from latentadj.batch import BatchEffectRemover, ComBat, ComBatSeq, remove_batch_effect
+from latentadj.batch import (
+    BatchEffectRemover,
+    ComBat,
+    ComBatSeq,
+    ReplicateRemover,
+    SupervisedNormalizer,
+    remove_batch_effect,
+)
 from latentadj.calibration import (
     BaconCalibration,
     ControlECDF,
@@ -152,12 +159,14 @@ __all__ = [
     "RUVr",
     "RUVs",
     "RandomMatrixDimension",
+    "ReplicateRemover",
     "ResidualPCA",
     "SVASeq",
     "SampleQuality",
     "ShrunkenEffects",
     "SmartSVA",
     "Stability",
+    "SupervisedNormalizer",
     "SupervisedSVA",
     "TwoStepSVA",
     "VoomModel",
