@@ -283,7 +283,7 @@ def write(text: str, rows: Mapping[str, Mapping[str, Rates]]) -> None:
 def main() -> int:
     """Parse the options, simulate, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.counts", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=20, help="studies per family")
+    parser.add_argument("--repeats", default="20", help="studies per family; a number for each of the sizes, or one")
     parser.add_argument("--features", type=int, default=1500)
     parser.add_argument("--samples", default="12,40", help="sizes of the studies, separated by commas")
     parser.add_argument("--methods", help="names, separated by semicolons; all by default")
@@ -293,13 +293,15 @@ def main() -> int:
     if which("Rscript") is None:
         methods = [name for name in methods if not name.endswith("(R)")]
     tables, rows = [], {}
-    for size in map(int, options.samples.split(",")):
+    sizes = [int(size) for size in options.samples.split(",")]
+    repeats = [int(number) for number in options.repeats.split(",")]
+    for size, n_repeats in zip(sizes, repeats * len(sizes) if len(repeats) == 1 else repeats, strict=False):
         here = {}
         for family in families(size):
-            here[family.name] = run_family(family, methods, options.repeats, options.features)
+            here[family.name] = run_family(family, methods, n_repeats, options.features)
             shown = (f"{name}: {cell(rates)}" for name, rates in here[family.name].items())
             print(family.name, *shown, sep=" | ", file=sys.stderr, flush=True)
-        tables.append(f"## {size} samples\n\n{table(here)}")
+        tables.append(f"## {size} samples, {n_repeats} studies per family\n\n{table(here)}")
         rows |= here
     text = "\n\n".join(tables)
     print(text)

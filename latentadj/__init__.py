@@ -73,7 +73,7 @@ from latentadj.factors import (
     pseudo_replicates,
 )
 from latentadj.inference import ModeratedT, OrdinaryT, PooledVariance
-from latentadj.models import GLMModel, VoomModel, WeightedLinearModel
+from latentadj.models import GLMModel, RobustLinearModel, VoomModel, WeightedLinearModel
 from latentadj.num_factors import (
     BaiNg,
     BiCrossValidation,
@@ -90,8 +90,10 @@ from latentadj.num_factors import (
     RandomMatrixDimension,
     Stability,
 )
+from latentadj.resampling import BootstrapResult, PermutationResult, bootstrap, permutation_test
 from latentadj.results import AdjustmentResult, ShrunkenEffects, load_result, shrink
 from latentadj.sample_weights import BlockNoise, GivenCovariance, SampleQuality
+from latentadj.samples import DuplicateCorrelation, array_weights, duplicate_correlation
 
 __version__ = version("latentadj")
 
@@ -119,6 +121,7 @@ __all__ = [
     "BatchEffectRemover",
     "BiCrossValidation",
     "BlockNoise",
+    "BootstrapResult",
     "ComBat",
     "ComBatSeq",
     "ControlECDF",
@@ -127,6 +130,7 @@ __all__ = [
     "CorrConf",
     "Design",
     "DeterministicParallelAnalysis",
+    "DuplicateCorrelation",
     "EffectVariance",
     "EigenvalueDifference",
     "EigenvalueRatio",
@@ -150,6 +154,7 @@ __all__ = [
     "NumFactorsRule",
     "OrdinaryT",
     "ParallelAnalysis",
+    "PermutationResult",
     "PooledVariance",
     "PseudoReplicates",
     "RUVInverse",
@@ -161,6 +166,7 @@ __all__ = [
     "RandomMatrixDimension",
     "ReplicateRemover",
     "ResidualPCA",
+    "RobustLinearModel",
     "SVASeq",
     "SampleQuality",
     "ShrunkenEffects",
@@ -173,15 +179,19 @@ __all__ = [
     "WeightedLinearModel",
     "adjust",
     "adjustment_record",
+    "array_weights",
+    "bootstrap",
     "counts",
     "datasets",
     "diagnostics",
+    "duplicate_correlation",
     "estimate_num_factors",
     "load_bladder",
     "load_result",
     "mark_adjusted",
     "methods",
     "pass_options",
+    "permutation_test",
     "plots",
     "pseudo_replicates",
     "read_controls",

@@ -27,6 +27,7 @@ def adjust(
     n_factors: Any = "auto",
     controls: Any = None,
     inference: Any = "auto",
+    clusters: Any = None,
     calibration: Any = None,
     sample_weights: Any = "auto",
     observation_weights: Any = None,
@@ -60,7 +61,10 @@ def adjust(
         Negative-control features: names, positions or a boolean mask.
     inference : {"auto", "moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
         "auto" is "moderated"; with ``method="auto"`` towards a trend in the features' means where
-        the variances follow one.
+        the variances follow one. "hc2" (or "hc0", "hc1", "hc3") is "moderated" with errors that do not assume equal
+        variances, "cluster" with errors that do not assume independent samples.
+    clusters : str, array-like or Series, optional
+        Clusters of samples for ``inference="cluster"``: a column of the sample table, or a label per sample.
     calibration : {None, "none", "mad", "empirical_null", "bacon", "control_variance", "rsvar", "control_ecdf", "evar"}
         Or a `Calibration`. None by default: with right standard errors no calibration is needed.
     sample_weights : {"auto", "none", "quality", None} or array-like or SampleWeights, default="auto"
@@ -123,6 +127,7 @@ def adjust(
         estimator,
         formula=formula,
         inference=inference,
+        clusters=clusters,
         calibration=calibration,
         controls=controls,
         sample_weights=sample_weights,

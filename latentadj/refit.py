@@ -8,6 +8,7 @@ from latentadj.core.matrix import Array
 from latentadj.core.regression import LinkUncertainty, RegressionFit, design_basis
 from latentadj.design import Design
 from latentadj.exceptions import DegreesOfFreedomError, MethodError
+from latentadj.models import LinearModel
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import FactorEstimate, Subtraction
 
@@ -72,10 +73,11 @@ def _place_of_refit(problem: AdjustmentProblem, estimate: FactorEstimate) -> tup
 
 def _subtract(problem: AdjustmentProblem, estimate: FactorEstimate, ready: Subtraction) -> RegressionFit:
     """Adjusted effects from the naive ones, for loadings that are not those of a refit."""
-    if problem.target is not None:
+    if problem.target is not None or not isinstance(problem.model, LinearModel):
         raise MethodError(
             "This method adjusts effects without fitting features again, so that missing values, weights of "
-            "observations and models of counts cannot enter. Use a method that refits: CATE, SVA, RUV-4, RUV-2 or dSVA."
+            "observations, robust errors and models of counts cannot enter. Use one that refits: CATE, SVA, RUV-4, "
+            "RUV-2 or dSVA."
         )
     loadings = estimate.loadings
     if loadings is None:

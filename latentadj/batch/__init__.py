@@ -1,6 +1,7 @@
 """Adjusters: known batches, effects that depend on the features, differences between replicates."""
 
 from latentadj.batch.base import KnownBatchTransformer
+from latentadj.batch.checks import TargetLeakageWarning
 from latentadj.batch.combat import ComBat
 from latentadj.batch.combat_seq import ComBatSeq
 from latentadj.batch.feature_basis import FewFeaturesWarning
@@ -20,6 +21,7 @@ __all__ = [
     "ReplicateRemover",
     "SingleSampleBatchWarning",
     "SupervisedNormalizer",
+    "TargetLeakageWarning",
     "UnadjustedFeaturesWarning",
     "remove_batch_effect",
 ]

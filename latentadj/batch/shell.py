@@ -82,14 +82,15 @@ class AnnotatedTransformer(RecordsAdjustment, TransformerMixin, BaseEstimator):
 
     def _new_values(self, features: Any) -> Array:
         if not self._columns():
-            return _checked(lambda: validate_data(self, features, reset=False, **self._options())).astype(np.float64)
+            values = _checked(lambda: validate_data(self, features, reset=False, **self._options()))
+            return values.astype(np.float64, copy=False)
         expected = list(self.get_feature_names_out())
         if list(features.columns) != expected:
             raise InputError(
                 "The feature names should match those that were passed during fit, in the same order; got "
                 f"{features.shape[1]} features, {len(expected)} were seen in fit."
             )
-        return _checked(lambda: check_array(features, **self._options())).astype(np.float64)
+        return _checked(lambda: check_array(features, **self._options())).astype(np.float64, copy=False)
 
     def _options(self) -> dict[str, Any]:
         finite = "allow-nan" if self.allows_missing else True

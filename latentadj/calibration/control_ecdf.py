@@ -13,7 +13,7 @@ from latentadj.calibration.controls import usable_controls
 from latentadj.core.matrix import Array
 from latentadj.core.tails import t_two_sided_log_p
 from latentadj.exceptions import ControlsWarning
-from latentadj.results.statistics import CalibrationRecord, TestStatistics
+from latentadj.results.statistics import CalibrationRecord, TestStatistics, over_tests
 
 #: Fewer controls cannot give a p-value of 0.05.
 FEWEST_CONTROLS = 19
@@ -51,8 +51,7 @@ class ControlECDF(BaseEstimator):  # type: ignore[misc]
             No controls, or fewer than 19.
         """
         usable = usable_controls(tests, controls, FEWEST_CONTROLS, "calibration='control_ecdf'")
-        df = tests.df[:, None] if isinstance(tests.df, np.ndarray) else tests.df
-        log_p = np.asarray(t_two_sided_log_p(tests.statistic, df))
+        log_p = np.asarray(t_two_sided_log_p(tests.statistic, over_tests(tests.df)))
         p_value = np.full_like(log_p, np.nan)
         for i in range(log_p.shape[1]):
             p_value[:, i] = _rank_p_values(log_p[:, i], usable[:, i])

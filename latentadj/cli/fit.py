@@ -74,6 +74,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             n_factors=args.n_factors,
             controls=controls,
             inference=args.inference,
+            clusters=args.clusters,
             calibration=args.calibration,
             sample_weights=args.sample_weights,
             observation_weights=weights,

@@ -160,8 +160,9 @@ def _add_analysis(fit: Parser) -> None:
         metavar="NAME",
         default="auto",
         help="moderated, moderated_trend, moderated_robust, ordinary or pooled (default: moderated; with --method auto "
-        "towards a mean-variance trend where there is one)",
+        "towards a mean-variance trend where there is one); hc2 or hc3 for unequal variances, cluster with --clusters",
     )
+    group.add_argument("--clusters", metavar="COLUMN", help="clusters of samples, for --inference cluster")
     group.add_argument(
         "--calibration",
         metavar="NAME",

@@ -46,7 +46,7 @@ def student_scale2(statistic: Array, df: float | Array, *, tol: float = 1e-13, m
     array([2.2])
     """
     inverse = 1.0 / np.asarray(df, dtype=np.float64)
-    inverse = inverse[:, None] if inverse.ndim else inverse
+    inverse = inverse[:, None] if inverse.ndim == 1 else inverse
     square = statistic**2
     scale2 = mean_square(statistic)
     for _ in range(max_iter):

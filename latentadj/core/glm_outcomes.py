@@ -101,13 +101,14 @@ class SmoothedLogits(_Blocked):
     Parameters
     ----------
     base, trials : FeatureMatrix of shape (n_samples, n_features)
+        A sample without trials of a feature gets the logit of all samples' trials together.
 
     Examples
     --------
     >>> from latentadj.core.matrix import ArrayMatrix
     >>> successes, trials = ArrayMatrix(np.array([[0.0], [5.0], [0.0]])), ArrayMatrix(np.array([[1.0], [10.0], [0.0]]))
     >>> SmoothedLogits(successes, trials).read(slice(0, 1)).round(3).T
-    array([[-1.099,  0.   ,    nan]])
+    array([[-1.099,  0.   , -0.167]])
     """
 
     base: FeatureMatrix
@@ -124,7 +125,10 @@ class SmoothedLogits(_Blocked):
         return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
-        """Return the logits of a block; NaN without trials."""
-        successes, trials = self.base.read(columns), self.trials.read(columns)
-        logits = np.log(successes + 0.5) - np.log(trials - successes + 0.5)
-        return np.where(trials > 0, logits, np.nan)
+        """Return the logits of a block; NaN where successes are missing."""
+        successes = self.base.read(columns)
+        trials = np.nan_to_num(self.trials.read(columns), nan=0.0)
+        seen = trials > 0
+        won = np.where(seen, successes, 0.0)
+        together = np.log(np.nansum(won, axis=0) + 0.5) - np.log(np.nansum(trials - won, axis=0) + 0.5)
+        return np.where(seen, np.log(won + 0.5) - np.log(trials - won + 0.5), together)

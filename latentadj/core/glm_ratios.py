@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr
 
 from latentadj.core.glm import GLMSetting
@@ -108,6 +109,8 @@ class LikelihoodRatioFit(RegressionFit):
     ----------
     ratios : DevianceRatios or None
         None leaves Wald statistics.
+    bias_reduced : ndarray of bool, shape (n_features,), or None
+        Features whose maximum-likelihood estimate is infinite and whose estimate is the bias-reduced one.
 
     Notes
     -----
@@ -118,6 +121,7 @@ class LikelihoodRatioFit(RegressionFit):
     """
 
     ratios: DevianceRatios | None = None
+    bias_reduced: NDArray[np.bool_] | None = None
 
     def unscaled_covariance(self, contrasts: Array) -> Array:
         """Covariance ``(n_features, c, c)`` of contrasts ``(d, c)`` that are tested together."""
@@ -146,7 +150,7 @@ class LikelihoodRatioFit(RegressionFit):
         flips[len(flips) - len(signs) :] = signs
         ratios = self.ratios and replace(self.ratios, flips=self.ratios.flips * flips)
         fields = {name: getattr(flipped, name) for name in RegressionFit.__slots__}
-        return LikelihoodRatioFit(**fields, ratios=ratios)
+        return LikelihoodRatioFit(**fields, ratios=ratios, bias_reduced=self.bias_reduced)
 
 
 def _squared_length(estimate: Array, covariance: Array) -> Array:

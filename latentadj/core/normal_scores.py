@@ -15,7 +15,7 @@ def normal_scores(statistic: Array, df: float | Array) -> Array:
     Parameters
     ----------
     statistic : ndarray of shape (m, T)
-    df : float or ndarray of shape (m,)
+    df : float or ndarray of shape (m,) or (m, T)
         Degrees of freedom; infinite ones leave the statistics as they are.
 
     Returns
@@ -35,7 +35,7 @@ def normal_scores(statistic: Array, df: float | Array) -> Array:
     """
     if np.ndim(df) == 0 and np.isinf(df):
         return statistic
-    spread = df[:, None] if isinstance(df, np.ndarray) else df
+    spread = df[:, None] if isinstance(df, np.ndarray) and df.ndim == 1 else df
     log_half = np.asarray(t_two_sided_log_p(statistic, spread)) - np.log(2.0)
     scores: Array = -np.sign(statistic) * ndtri_exp(np.minimum(log_half, log_ndtr(0.0)))
     return scores

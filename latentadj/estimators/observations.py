@@ -161,8 +161,8 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
     completion = complete(problem.matrix, problem.basis)
     if not completion.converged:
         warnings.warn(
-            f"The completion of missing values did not settle within {completion.n_rounds} rounds; factors may depend on "
-            "where it stopped. Leave out features or samples with few values.",
+            f"The completion of missing values did not settle within {completion.n_rounds} rounds; factors may depend "
+            "on where it stopped. Leave out features or samples with few values.",
             NotConvergedWarning,
             stacklevel=3,
         )
@@ -181,6 +181,6 @@ def _model_of_observed(model: PrimaryModel) -> PrimaryModel:
     if isinstance(model, WeightedLinearModel):
         return model
     raise MethodError(
-        f"missing='allow' is for least squares, and features are fitted by {type(model).__name__} here. Leave out the "
-        "features or samples with missing values, or take logarithms and leave model= out."
+        f"missing='allow' is for least squares with ordinary errors, and features are fitted by {type(model).__name__} "
+        "here. Leave out the features or samples with missing values, or leave model= and inference= out."
     )

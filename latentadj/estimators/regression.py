@@ -11,13 +11,14 @@ from sklearn.base import BaseEstimator, clone
 from latentadj.calibration import resolve_calibration
 from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
 from latentadj.data.adapters import Orientation
+from latentadj.data.annotations import resolve_annotation
 from latentadj.design import Design, design_from_target
 from latentadj.estimators.adjusted_data import guarded_design
 from latentadj.estimators.observations import aligned_weights, allows_missing
 from latentadj.estimators.pipeline import Plan, Study, analyse
 from latentadj.exceptions import FormulaError
 from latentadj.factors import CATE
-from latentadj.inference import resolve_inference
+from latentadj.inference import resolve_inference, with_robust_errors
 from latentadj.sample_weights import resolve_correlation, resolve_sample_weights
 from latentadj.validation import plain_array, validated_array
 
@@ -32,7 +33,11 @@ class AdjustedRegression(BaseEstimator):
     formula : str, list, DataFrame, array, Design or None, default=None
         ``"~ primary | nuisance"`` or anything else a `Design` is made from. Without it the `y` of `fit` is the
         primary variable.
-    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary"} or Inference
+    inference : {"moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
+        Or "hc0", "hc1", "hc2", "hc3", "cluster": moderated, with errors that do not assume equal variances, or
+        independent samples (`RobustLinearModel`).
+    clusters : str, array-like or Series or None, default=None
+        Clusters of samples for ``inference="cluster"``: a column of the sample table, or a label per sample.
     calibration : {None, "none", "mad"} or Calibration, default=None
         None means what the method asks for, which is nothing except for ``CATE(compat="cate")``.
     controls : array-like or None, default=None
@@ -78,6 +83,7 @@ class AdjustedRegression(BaseEstimator):
         *,
         formula: Any = None,
         inference: Any = "moderated",
+        clusters: Any = None,
         calibration: Any = None,
         controls: Any = None,
         sample_weights: Any = None,
@@ -93,6 +99,7 @@ class AdjustedRegression(BaseEstimator):
         self.factors = factors
         self.formula = formula
         self.inference = inference
+        self.clusters = clusters
         self.calibration = calibration
         self.controls = controls
         self.sample_weights = sample_weights
@@ -125,12 +132,14 @@ class AdjustedRegression(BaseEstimator):
         LatentAdjError
             See `latentadj.adjust`.
         """
-        self.result_ = analyse(self.read_study(X, y, sample_data), self._plan("Chosen by the user."))
-        return self
+        return self._analysed(self.read_study(X, y, sample_data), "Chosen by the user.")
 
     def fit_with_reason(self, X: Any, sample_data: pd.DataFrame | None, reason: str) -> Self:
         """Fit as `fit` does, and keep in the result why this method was chosen."""
-        self.result_ = analyse(self.read_study(X, None, sample_data), self._plan(reason))
+        return self._analysed(self.read_study(X, None, sample_data), reason)
+
+    def _analysed(self, study: Study, reason: str) -> Self:
+        self.result_ = analyse(study, self._plan(study, reason))
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -139,8 +148,11 @@ class AdjustedRegression(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _plan(self, reason: str) -> Plan:
+    def _plan(self, study: Study, reason: str) -> Plan:
         self.factors_ = CATE() if self.factors is None else clone(self.factors)
+        n_samples = study.values.shape[0]
+        clusters = resolve_annotation("clusters", self.clusters, n_samples, study.sample_data, study.sample_ids)
+        self.factors_.set_params(model=with_robust_errors(self.inference, self.factors_.model, clusters))
         calibration = self.calibration
         if calibration is None:
             calibration = getattr(self.factors_, "default_calibration", None)

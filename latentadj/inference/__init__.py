@@ -7,6 +7,7 @@ from typing import Any
 
 from latentadj.exceptions import MethodError
 from latentadj.inference.base import Inference
+from latentadj.inference.errors import ROBUST, with_robust_errors
 from latentadj.inference.moderated import ModeratedT
 from latentadj.inference.ordinary import OrdinaryT
 from latentadj.inference.pooled import PooledVariance
@@ -18,6 +19,7 @@ _BY_NAME: dict[str, Callable[[], Inference]] = {
     "moderated_robust": lambda: ModeratedT(robust=True),
     "ordinary": OrdinaryT,
     "pooled": PooledVariance,
+    **dict.fromkeys(ROBUST, ModeratedT),
 }
 
 
@@ -27,7 +29,8 @@ def resolve_inference(inference: Any) -> Inference:
     Parameters
     ----------
     inference : {"moderated", "moderated_trend", "moderated_trend_auto", "moderated_robust", "ordinary", "pooled"}
-        Or an `Inference`.
+        Or "hc0", "hc1", "hc2", "hc3", "cluster", which are "moderated" with other errors (`with_robust_errors`), or
+        an `Inference`.
 
     Returns
     -------
@@ -46,4 +49,4 @@ def resolve_inference(inference: Any) -> Inference:
     return found
 
 
-__all__ = ["Inference", "ModeratedT", "OrdinaryT", "PooledVariance", "resolve_inference"]
+__all__ = ["Inference", "ModeratedT", "OrdinaryT", "PooledVariance", "resolve_inference", "with_robust_errors"]

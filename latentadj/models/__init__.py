@@ -4,6 +4,7 @@ from latentadj.models.base import PrimaryModel, ScaledModel, WeighableModel, Wei
 from latentadj.models.glm import GLMModel
 from latentadj.models.linear import LinearModel
 from latentadj.models.names import resolve_model
+from latentadj.models.robust import RobustLinearModel
 from latentadj.models.voom import VoomModel
 from latentadj.models.weighted import WeightedLinearModel
 
@@ -11,6 +12,7 @@ __all__ = [
     "GLMModel",
     "LinearModel",
     "PrimaryModel",
+    "RobustLinearModel",
     "ScaledModel",
     "VoomModel",
     "WeighableModel",

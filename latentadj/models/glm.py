@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from latentadj.core.counts import MILLION
 from latentadj.core.dispersion import estimate_dispersions
-from latentadj.core.glm import NOT_CONVERGED, SEPARATED, GLMFit, GLMSetting, fit_glm
+from latentadj.core.glm import BIAS_REDUCED, NOT_CONVERGED, SEPARATED, GLMFit, GLMSetting, fit_glm
 from latentadj.core.glm_depth import SIZE_FACTORS, depth_offset
 from latentadj.core.glm_families import GLM_FAMILIES, GLMFamily
 from latentadj.core.glm_outcomes import LevelKernel, OutcomeKernel, SmoothedLogits
@@ -114,7 +114,7 @@ class GLMModel:
         if self.statistic == "likelihood_ratio":
             ratios = DevianceRatios(Y, basis, setting, fit.coef, fit.least_deviance, np.ones(basis.n_columns))
         mean = level if setting.family.name == "binomial" else np.log2(level + PRIOR_COUNT) - self._log_million(Y)
-        return replace(found, mean=mean, ratios=ratios)
+        return replace(found, mean=mean, ratios=ratios, bias_reduced=fit.status == BIAS_REDUCED)
 
     def linear_scale(self, Y: FeatureMatrix) -> FeatureMatrix:
         """Return the data on a scale where effects add up and factors can be estimated by any method, as a lazy view.

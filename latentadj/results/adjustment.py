@@ -17,7 +17,7 @@ from latentadj.exceptions import InputError
 from latentadj.results.card import html_card
 from latentadj.results.confounding import ConfoundingTest
 from latentadj.results.factors import FactorEstimate, NumFactorsResult
-from latentadj.results.statistics import TestStatistics, test_contrasts, test_jointly
+from latentadj.results.statistics import TestStatistics, test_jointly
 from latentadj.results.table import STYLES, check_choice, joint_table, limma_table, tidy_table
 from latentadj.results.views import ResultViews
 
@@ -198,33 +198,6 @@ class AdjustmentResult(ResultViews):
         table = self.tidy(term, p_adjust=p_adjust, joint=joint)
         order = np.lexsort([-table["statistic"].abs().to_numpy(), table["p_value"].to_numpy()])
         return table.iloc[order[:n]].reset_index(drop=True)
-
-    def contrast(self, text: str, p_adjust: str = "bh") -> pd.DataFrame:
-        """Test a contrast by name.
-
-        Parameters
-        ----------
-        text : str
-            For example ``"cancer[Biopsy] - cancer[Cancer]"`` or ``"2 * x - z"``.
-        p_adjust : str, default="bh"
-
-        Returns
-        -------
-        pandas.DataFrame
-            As `tidy`, one row per feature, not calibrated.
-
-        Raises
-        ------
-        FormulaError
-            For names the design does not have.
-        NotEstimableError
-            When the design cannot estimate it.
-        """
-        weights = self.full_design.contrast_vector(text)[:, None]
-        base = self.design.contrast_vector(text)[:, None]
-        tests = test_contrasts(self.fit, self.uncalibrated_tests.prior, weights, (text,))
-        unadjusted = test_contrasts(self.unadjusted_fit, self.unadjusted_tests.prior, base, (text,))
-        return tidy_table(self.feature_ids, self.fit, tests, unadjusted, self.n_samples, p_adjust)
 
     def __repr__(self) -> str:
         tested = ", ".join(self.tests.names)

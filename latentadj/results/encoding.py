@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from latentadj.core.mixture_prior import MixturePrior
 from latentadj.core.regression import LinkUncertainty, RegressionFit
+from latentadj.core.sandwich import SandwichScores
 from latentadj.core.variance import VariancePrior
 from latentadj.core.whitening import Whitening
 from latentadj.design import CovariateInfo, Design
@@ -54,7 +55,8 @@ CLASSES: dict[str, type[Any]] = {
         for cls in (
             AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe,
             JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, MixturePrior, NumFactorsResult,
-            RegressionFit, RuleAnswer, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior, Whitening,
+            RegressionFit, RuleAnswer, SandwichScores, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior,
+            Whitening,
         )
     },
 }  # fmt: skip

@@ -19,7 +19,7 @@ from latentadj.core.adaptive_shrinkage import (
 )
 from latentadj.core.mixture_prior import MixturePrior
 from latentadj.exceptions import InputError
-from latentadj.results.statistics import TestStatistics
+from latentadj.results.statistics import TestStatistics, over_tests
 
 Array = NDArray[np.float64]
 
@@ -253,13 +253,12 @@ def shrink_tests(
     >>> shrink_tests(res.tests).table().shape
     (200, 12)
     """
-    df: float | Array = tests.df
-    std_error = tests.std_error
-    if mixture == "normal" and not np.all(np.isinf(df)):
-        spread = np.asarray(df)[:, None] if np.ndim(df) else df
-        std_error, df = normal_equivalent_errors(tests.estimate, std_error, spread), np.inf
+    std_error, normal = tests.std_error, mixture == "normal" and not np.all(np.isinf(tests.df))
+    if normal:
+        std_error = normal_equivalent_errors(tests.estimate, std_error, over_tests(tests.df))
     priors, posteriors, converged = [], [], True
-    for estimates, errors in zip(tests.estimate.T, std_error.T):
+    for i, (estimates, errors) in enumerate(zip(tests.estimate.T, std_error.T, strict=True)):
+        df = np.inf if normal else tests.df_of(i)
         fit = fit_prior(estimates, errors, df, mixture=mixture, null_weight=null_weight, alpha=alpha)
         priors.append(fit.prior)
         posteriors.append(posterior_summary(fit.prior, estimates, errors, df, alpha=alpha))

@@ -81,4 +81,12 @@ def resolve_correlation(
     return BlockNoise(resolve_annotation("blocks", blocks, n_samples, sample_data, sample_ids))
 
 
-__all__ = ["BlockNoise", "GivenCovariance", "GivenWeights", "SampleQuality", "SampleWeights", "resolve_correlation", "resolve_sample_weights"]
+__all__ = [
+    "BlockNoise",
+    "GivenCovariance",
+    "GivenWeights",
+    "SampleQuality",
+    "SampleWeights",
+    "resolve_correlation",
+    "resolve_sample_weights",
+]

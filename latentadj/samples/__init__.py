@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from latentadj.samples.array_weights import array_weights
 from latentadj.samples.duplicate_correlation import DuplicateCorrelation, duplicate_correlation
-from latentadj.samples.notes import BlockCorrelationWarning
 
 __all__ = [
-    "BlockCorrelationWarning",
     "DuplicateCorrelation",
     "array_weights",
     "duplicate_correlation",

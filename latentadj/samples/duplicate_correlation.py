@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from latentadj.core.matrix import FeatureMatrix, FeatureSubset
 from latentadj.core.sample_correlation import BlockCorrelation, block_correlation, block_covariance
 from latentadj.data.adapters import Orientation
-from latentadj.exceptions import InputError
-from latentadj.samples.notes import BlockCorrelationWarning
+from latentadj.exceptions import BlockCorrelationWarning, InputError
 from latentadj.samples.reading import SampleStudy, read_study
 
 #: A consensus below is worth a word: chance brings it to a few hundredths below zero only.

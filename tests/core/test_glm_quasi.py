@@ -154,6 +154,8 @@ def test_power_where_a_group_has_no_counts(three_groups):
     contrast = np.eye(3)[:, [1]]
     ratio, plain = (contrast_tests(f, prior, contrast, ("b",)) for f in (fit, wald))
     assert abs(ratio.statistic[0, 0]) > 1.3 * abs(plain.statistic[0, 0])
+    assert fit.bias_reduced[0]
+    assert fit.bias_reduced.sum() < 20
     counted = np.min([y[i : i + 5].sum(axis=0) for i in (0, 5)], axis=0) > 20
     difference = ratio.statistic[counted, 0] - plain.statistic[counted, 0]
     assert np.abs(difference).max() < 0.2

@@ -139,12 +139,27 @@ def test_scale_of_successes_outcomes_and_measurements():
     trials = rng.integers(0, 9, size=(8, 20)).astype(float)
     y = np.floor(trials * rng.random(trials.shape))
     logits = collect(GLMModel(trials=trials).linear_scale(ArrayMatrix(y)))
-    np.testing.assert_array_equal(np.isnan(logits), trials == 0)
     seen = trials > 0
+    together = np.log((y.sum(axis=0) + 0.5) / ((trials - y).sum(axis=0) + 0.5))
+    np.testing.assert_allclose(logits[~seen], np.broadcast_to(together, y.shape)[~seen], rtol=1e-12)
     np.testing.assert_allclose(np.exp(logits[seen]), ((y + 0.5) / (trials - y + 0.5))[seen], rtol=1e-12)
     for values in ((y > 1).astype(float), rng.normal(size=(8, 20))):
         matrix = ArrayMatrix(values)
         assert GLMModel().linear_scale(matrix) is matrix
+
+
+def test_reads_without_coverage_in_the_whole_pipeline():
+    """Factors of methylated reads by CATE, tests by the binomial model; samples without coverage count as missing."""
+    rng = np.random.default_rng(7)
+    x = np.repeat([0.0, 1.0], 12)
+    trials = rng.poisson(6, size=(24, 300)).astype(float)
+    odds = np.outer(x + rng.normal(size=24), rng.normal(size=300))
+    y = rng.binomial(trials.astype(int), 1 / (1 + np.exp(-odds))).astype(float)
+    model = GLMModel(trials=trials)
+    res = la.adjust(y, la.Design.from_arrays(x), method="cate", n_factors=1, model=model)
+    assert np.mean(res.unadjusted_tests.p_value < 0.05) > 0.3
+    assert np.mean(res.tests.p_value < 0.05) < 0.1
+    np.testing.assert_array_equal(res.fit.n_obs, (trials > 0).sum(axis=0))
 
 
 def test_blocks_do_not_matter():

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from latentadj.exceptions import AlignmentError, DesignError, InputError
-from latentadj.samples import BlockCorrelationWarning, duplicate_correlation
+from latentadj.exceptions import AlignmentError, BlockCorrelationWarning, DesignError, InputError
+from latentadj.samples import duplicate_correlation
 
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.exceptions.InputNoteWarning")
 

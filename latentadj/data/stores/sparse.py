@@ -68,7 +68,7 @@ class SparseMatrix(StoredMatrix):
         self._by_feature = by_feature
         self._held = np.promote_types(data.dtype, np.float32)
         n_samples, n_features = shape
-        _require_pointers(self._starts, len(data), len(indices), n_features if by_feature else n_samples, name)
+        _require_pointers(self._starts, data.shape[0], indices.shape[0], n_features if by_feature else n_samples, name)
         entry = self._held.itemsize + indices.dtype.itemsize
         before = self._starts if by_feature else self._count_by_feature(n_features, name)
         limit = SLAB_BYTES if by_feature else LARGE_SLAB_BYTES
