@@ -27,8 +27,8 @@ DISPERSIONS = ("trend", "shrunken", "single")
 SEPARATIONS = ("reduce", "nan")
 STATISTICS = ("likelihood_ratio", "wald")
 COUNT_FAMILIES = ("poisson", "negative_binomial")
-#: Added to mean counts before logarithms are taken.
-PRIOR_COUNT = 0.5
+#: Added to mean counts before logarithms are taken, and to the single counts that factors are estimated from.
+PRIOR_COUNT, SCALE_PRIOR = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,13 @@ class GLMModel:
         Returns
         -------
         FeatureMatrix of shape (n_samples, n_features)
-            log2 counts per million with this model's size factors for counts, smoothed logits for successes among
-            several trials, the data themselves otherwise.
+            log2 counts per million with this model's size factors and a prior count of 2 for counts, smoothed logits
+            for successes among several trials, the data themselves otherwise.
+
+        Notes
+        -----
+        With a prior count of 0.5, as in voom, factors of low counts in samples of unequal depth are noisier, and the
+        tests behind them less often right.
         """
         self._check()
         trials = self._trial_matrix(Y.shape)
@@ -135,7 +140,7 @@ class GLMModel:
         family = self.resolved_family(possible)
         if family.name in COUNT_FAMILIES:
             depths = np.exp(depth_offset(Y, total, self.size_factors) + np.log(filled_totals(total)).mean())
-            return LogCountsPerMillion(Y, depths, PRIOR_COUNT)
+            return LogCountsPerMillion(Y, depths, SCALE_PRIOR)
         return Y if trials is None else SmoothedLogits(Y, trials)
 
     def setting(self, Y: FeatureMatrix, basis: DesignBasis) -> GLMSetting:

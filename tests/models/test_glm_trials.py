@@ -129,7 +129,7 @@ def test_scale_of_counts_is_log_counts_per_million():
     y = np.random.default_rng(4).poisson(30.0, size=(6, 50)).astype(float)
     model = GLMModel("poisson", size_factors="tmm")
     depth = sample_depths(ArrayMatrix(y), "tmm")[:, None]
-    prior = 0.5 * depth / depth.mean()
+    prior = 2.0 * depth / depth.mean()
     expected = np.log2((y + prior) / (depth + 2 * prior) * 1e6)
     np.testing.assert_allclose(collect(model.linear_scale(ArrayMatrix(y))), expected, rtol=1e-12)
 
