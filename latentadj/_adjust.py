@@ -45,8 +45,9 @@ def adjust(
 
     Parameters
     ----------
-    X : array-like, DataFrame or AnnData of shape (n_samples, n_features)
-        The measured matrix, on a scale where effects add up (log expression, M-values).
+    X : array-like, DataFrame, AnnData, path or FeatureMatrix of shape (n_samples, n_features)
+        The measured matrix, on a scale where effects add up (log expression, M-values). Files (.npy, .h5ad, .zarr, .h5,
+        .parquet), backed AnnData, zarr and HDF5 arrays are read by blocks and never held as a whole.
     formula : str, list, DataFrame, array or Design
         ``"~ primary | nuisance"``: the first part is tested, the second adjusted for. Lists of column names,
         ready design columns and arrays are accepted too.

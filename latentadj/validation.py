@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array, validate_data
 
+from latentadj.core.matrix import FeatureMatrix
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import InputError
 from latentadj.problem import AdjustmentProblem
@@ -116,7 +117,7 @@ def plain_array(X: Any) -> Any:
 
 def require_finite(
     problem: AdjustmentProblem,
-    values: NDArray[Any],
+    values: NDArray[Any] | FeatureMatrix,
     sample_ids: Sequence[str] | None = None,
     feature_ids: Sequence[str] | None = None,
 ) -> None:
@@ -126,7 +127,7 @@ def require_finite(
     ----------
     problem : AdjustmentProblem
         Its sums of squares are finite exactly when the data are (or overflow).
-    values : ndarray of shape (n_samples, n_features)
+    values : ndarray or FeatureMatrix of shape (n_samples, n_features)
     sample_ids, feature_ids : sequence of str, optional
     """
     finite = np.isfinite(problem.sums.tss)

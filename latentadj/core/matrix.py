@@ -268,3 +268,32 @@ class PrecisionScaledResiduals(_Blocked):
         relative = np.divide(weights, mean, out=np.zeros_like(weights), where=mean > 0)
         out: Array = (block - self.basis @ (self.basis.T @ block)) * np.sqrt(relative)
         return out
+
+
+@dataclass(frozen=True)
+class LeftOut(_Blocked):
+    """Another matrix with NaN where an observation has no weight.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    weights : ndarray of shape (n_samples, n_features)
+        0 or NaN leaves an observation out.
+    """
+
+    base: FeatureMatrix
+    weights: Array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+    def read(self, columns: slice) -> Array:
+        """Return the block with gaps."""
+        return np.where(self.weights[:, columns] > 0, self.base.read(columns), np.nan)

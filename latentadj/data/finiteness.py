@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.matrix import ArrayMatrix, FeatureMatrix
+from ..core.passes import run_pass
 from ..exceptions import InputError
 
 _CHUNK = 1 << 22  # values looked at in one go
+#: Cells that a message names.
+MOST_CELLS = 5
 
 
 def check_finite(
-    values: NDArray[Any],
+    values: NDArray[Any] | FeatureMatrix,
     sample_ids: Any = None,
     feature_ids: Any = None,
     *,
@@ -23,7 +27,7 @@ def check_finite(
 
     Parameters
     ----------
-    values : (n_samples, n_features) float array
+    values : (n_samples, n_features) float array or FeatureMatrix
         Read in blocks; no temporary of the size of the matrix is made.
     sample_ids, feature_ids : sequences of str, optional
         For the message; without them positions are given.
@@ -42,6 +46,11 @@ def check_finite(
     ...
     latentadj.exceptions.InputError: The matrix holds 1 infinite value(s), ...
     """
+    if not isinstance(values, np.ndarray):
+        if not isinstance(values, ArrayMatrix):
+            found = run_pass(values, FinitenessKernel(allow_missing=allow_missing))[0]
+            return _raise(*found, allow_missing, sample_ids, feature_ids)
+        values = values.values
     n_nan = n_inf = 0
     first: list[tuple[int, int]] = []
     for start, stop, by_rows in _chunks(values):
@@ -50,12 +59,58 @@ def check_finite(
             continue
         missing, infinite = np.isnan(block), np.isinf(block)
         n_nan, n_inf = n_nan + int(missing.sum()), n_inf + int(infinite.sum())
-        if len(first) < 5:
+        if len(first) < MOST_CELLS:
             bad = infinite if allow_missing else missing | infinite
             shift = (start, 0) if by_rows else (0, start)
-            first += [(int(i) + shift[0], int(j) + shift[1]) for i, j in np.argwhere(bad)[: 5 - len(first)]]
+            first += [(int(i) + shift[0], int(j) + shift[1]) for i, j in np.argwhere(bad)[: MOST_CELLS - len(first)]]
+    return _raise(n_nan, n_inf, first, allow_missing, sample_ids, feature_ids)
+
+
+def _raise(
+    n_nan: int, n_inf: int, first: list[tuple[int, int]], allow_missing: bool, sample_ids: Any, feature_ids: Any
+) -> None:
     if n_inf or (n_nan and not allow_missing):
         raise InputError(_finite_message(0 if allow_missing else n_nan, n_inf, first, sample_ids, feature_ids))
+
+
+class FinitenessKernel:
+    """Counts of missing and infinite values and the first cells that hold them, for `run_pass`.
+
+    Parameters
+    ----------
+    allow_missing : bool
+        Whether only infinite values are worth a cell.
+    """
+
+    def __init__(self, *, allow_missing: bool = False) -> None:
+        self.allow_missing = allow_missing
+        self.n_nan = self.n_inf = 0
+        self.first: list[tuple[int, int]] = []
+
+    def fork(self) -> Self:
+        """Return an empty accumulator."""
+        return type(self)(allow_missing=self.allow_missing)
+
+    def update(self, block: NDArray[np.float64], columns: slice) -> None:
+        """Count in one block."""
+        if np.isfinite(block).all():
+            return
+        missing, infinite = np.isnan(block), np.isinf(block)
+        self.n_nan += int(missing.sum())
+        self.n_inf += int(infinite.sum())
+        bad = infinite if self.allow_missing else missing | infinite
+        cells = np.argwhere(bad.T)[: MOST_CELLS - len(self.first)] if len(self.first) < MOST_CELLS else []
+        self.first += [(int(i), int(j) + (columns.start or 0)) for j, i in cells]
+
+    def merge(self, other: Self) -> None:
+        """Add another run's counts."""
+        self.n_nan += other.n_nan
+        self.n_inf += other.n_inf
+        self.first = (self.first + other.first)[:MOST_CELLS]
+
+    def result(self) -> tuple[int, int, list[tuple[int, int]]]:
+        """Return the counts and the cells (sample, feature)."""
+        return self.n_nan, self.n_inf, self.first
 
 
 def _chunks(values: NDArray[Any]) -> list[tuple[int, int, bool]]:

@@ -152,8 +152,8 @@ def _row(study: ExploredStudy, covariate: Covariate, role: str) -> dict[str, obj
     panels = {when: some_samples(panel, covariate.present) for when, panel in study.complete_panels().items()}
     n, df = int(covariate.present.sum()), covariate.columns.shape[1]
     units = _units(panels["before"])
-    found = {"before": _explained(panels["before"], covariate, units, 0)}
-    found["after"] = _explained(panels["after"], covariate, units, study.n_factors) if "after" in panels else found["before"]
+    found = {when: _explained(panel, covariate, units, study, when) for when, panel in panels.items()}
+    found.setdefault("after", found["before"])
     before, after = found["before"].excess, found["after"].excess
     numbers = {"before": before, "after": after, "kept": after / before if before > NEGLIGIBLE else np.nan}
     shares = {"r2_before": found["before"].share, "r2_after": found["after"].share, "chance": df / (n - 1)}
@@ -167,15 +167,17 @@ def _units(before: FeatureMatrix) -> Array:
     return np.divide(1.0, sums.tss, out=np.zeros_like(sums.tss), where=sums.tss > noise)
 
 
-def _explained(matrix: FeatureMatrix, covariate: Covariate, units: Array, spent: int) -> _Explained:
+def _explained(
+    matrix: FeatureMatrix, covariate: Covariate, units: Array, study: ExploredStudy, when: str
+) -> _Explained:
     basis = design_basis(np.column_stack([np.ones(matrix.shape[0]), covariate.columns]))
     sums = design_pass(matrix, basis)
-    between, within = (sums.tss - sums.rss) @ units, sums.rss @ units
-    left = basis.n_samples - basis.rank - spent
+    between, within = float((sums.tss - sums.rss) @ units), float(sums.rss @ units)
+    left = basis.n_samples - basis.rank - study.n_factors * (when == "after")
     noise = (basis.rank - 1) * within / left if left > 0 else np.nan
     total = between + within
     share = between / total if total > 0 else np.nan
-    return _Explained(float((between - noise) / max(np.count_nonzero(units), 1)), float(share))
+    return _Explained((between - noise) / max(int(np.count_nonzero(units)), 1), share)
 
 
 def _verdict(row: dict[Any, Any]) -> CheckResult:

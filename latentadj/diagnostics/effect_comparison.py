@@ -9,7 +9,7 @@ import pandas as pd
 
 from latentadj.core.multiple import adjust_pvalues
 from latentadj.data import resolve_controls
-from latentadj.diagnostics.significance import tested_column
+from latentadj.diagnostics.significance import single_column
 from latentadj.results import AdjustmentResult
 
 COMPARISON_COLUMNS = (
@@ -59,7 +59,7 @@ def effect_comparison(
     >>> effect_comparison(res)["change"].abs().max()
     np.float64(0.0)
     """
-    table = result.tidy(tested_column(result, term))
+    table = result.tidy(single_column(result, term))
     hits = {
         "significant": table["p_adjusted"].to_numpy() < level,
         "significant_unadjusted": adjust_pvalues(table["p_value_unadjusted"].to_numpy()) < level,
@@ -85,7 +85,7 @@ def control_mask(result: AdjustmentResult, controls: Any = None) -> np.ndarray:
     array([False,  True, False, False])
     """
     if controls is not None:
-        named = result.feature_ids if result.feature_ids.dtype == object else None
+        named = [str(name) for name in result.feature_ids] if result.feature_ids.dtype == object else None
         return np.asarray(resolve_controls(controls, named, result.n_features))
     known = result.controls
     return np.zeros(result.n_features, dtype=bool) if known is None else np.asarray(known, dtype=bool)
@@ -116,7 +116,7 @@ def mean_variance_table(result: AdjustmentResult, which: str = "adjusted") -> pd
     --------
     >>> import latentadj as la
     >>> X = np.random.default_rng(0).normal(size=(12, 30))
-    >>> table = mean_variance_table(la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=0))
+    >>> table = mean_variance_table(la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), method="none"))
     >>> table["sigma_prior"].nunique()
     1
     """

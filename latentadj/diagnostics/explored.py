@@ -1,4 +1,4 @@
-"""What pictures and tables of the data themselves start from: a result with its data, or a matrix and a sample table."""
+"""What pictures of the data themselves start from: a result with its data, or a matrix and a sample table."""
 
 from __future__ import annotations
 

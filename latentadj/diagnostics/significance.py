@@ -167,7 +167,7 @@ def volcano_table(
     >>> volcano_table(la.adjust(X, la.Design.from_arrays(y), method="none"))["significant"].head(3).tolist()
     [-1, 0, 0]
     """
-    column = tested_column(result, term)
+    column = single_column(result, term)
     table = result.tidy(column, which=which)
     hits = (table["p_adjusted"].to_numpy() < level) & (np.abs(table["estimate"].to_numpy()) > lfc)
     marked = np.where(hits, np.sign(table["estimate"].to_numpy()), 0.0).astype(np.int64)
@@ -175,7 +175,7 @@ def volcano_table(
     return table.assign(log10_p=log10_p, significant=marked)[list(VOLCANO_COLUMNS)]
 
 
-def tested_column(result: AdjustmentResult, term: str | None = None) -> str:
+def single_column(result: AdjustmentResult, term: str | None = None) -> str:
     """Return the tested column that a term means: the first one by default, and one that stands alone.
 
     Raises
@@ -187,7 +187,7 @@ def tested_column(result: AdjustmentResult, term: str | None = None) -> str:
     --------
     >>> import latentadj as la
     >>> X = np.random.default_rng(0).normal(size=(12, 30))
-    >>> tested_column(la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=0))
+    >>> single_column(la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=0))
     'x'
     """
     if not result.tests.names:

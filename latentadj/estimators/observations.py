@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.completion import complete
-from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.matrix import ArrayMatrix, LeftOut
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import AlignmentError, InputError, MethodError, NotConvergedWarning
 from latentadj.models import LinearModel, PrimaryModel, WeightedLinearModel
@@ -101,15 +101,12 @@ def _in_order(weights: pd.DataFrame, sample_ids: Sequence[str], feature_ids: Seq
     return frame
 
 
-def with_observation_weights(
-    problem: AdjustmentProblem, values: NDArray[Any], weights: NDArray[np.float64]
-) -> AdjustmentProblem:
+def with_observation_weights(problem: AdjustmentProblem, weights: NDArray[np.float64]) -> AdjustmentProblem:
     """Fit every feature with weights of its observations; factors are estimated from the observations left in.
 
     Parameters
     ----------
     problem : AdjustmentProblem
-    values : ndarray of shape (n_samples, n_features)
     weights : ndarray of shape (n_samples, n_features)
         0 or NaN leaves an observation out.
 
@@ -130,7 +127,7 @@ def with_observation_weights(
     target = replace(problem, model=WeightedLinearModel(ArrayMatrix(weights)))
     if (weights > 0).all():
         return replace(problem, target=target)
-    return replace(problem, matrix=ArrayMatrix(np.where(weights > 0, values, np.nan)), target=target)
+    return replace(problem, matrix=LeftOut(problem.matrix, weights), target=target)
 
 
 def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: bool) -> AdjustmentProblem:
@@ -157,7 +154,7 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
     """
     if np.isfinite(problem.sums.tss).all():
         return problem
-    check_finite(study.values, study.sample_ids, list(study.feature_ids), allow_missing=study.allow_missing)
+    check_finite(study.matrix, study.sample_ids, list(study.feature_ids), allow_missing=study.allow_missing)
     completion = complete(problem.matrix, problem.basis)
     if not completion.converged:
         warnings.warn(

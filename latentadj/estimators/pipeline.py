@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from latentadj.calibration import Calibration
 from latentadj.core.clean_then_test import charged
-from latentadj.core.matrix import ArrayMatrix
+from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import RegressionFit
 from latentadj.core.whitening import Whitening
@@ -46,7 +46,7 @@ class Study:
 
     Attributes
     ----------
-    values : ndarray of shape (n_samples, n_features)
+    matrix : FeatureMatrix of shape (n_samples, n_features)
     design : Design
     sample_ids : tuple of str
     feature_ids : ndarray of shape (n_features,)
@@ -65,7 +65,7 @@ class Study:
         Degrees of freedom that an earlier adjustment of the data took.
     """
 
-    values: NDArray[Any]
+    matrix: FeatureMatrix
     design: Design
     sample_ids: tuple[str, ...]
     feature_ids: NDArray[Any]
@@ -174,7 +174,7 @@ def _level_of_the_caller() -> int:
 def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentProblem:
     """Bind a study to a method, and make sure that its values are finite, or may be missing."""
     problem = estimator.make_problem(
-        ArrayMatrix(study.values),
+        study.matrix,
         study.design,
         study.feature_ids,
         sample_data=study.sample_data,
@@ -183,10 +183,10 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
     problem = replace(problem, controls=study.controls if problem.controls is None else problem.controls)
     weights = study.observation_weights
     if weights is not None:
-        problem = with_observation_weights(problem, study.values, weights)
+        problem = with_observation_weights(problem, weights)
     if study.allow_missing or weights is not None:
         problem = with_missing_values(problem, study, left_out=weights is not None)
-    require_finite(problem, study.values, study.sample_ids, list(study.feature_ids))
+    require_finite(problem, study.matrix, study.sample_ids, list(study.feature_ids))
     return problem
 
 
@@ -282,7 +282,7 @@ def _manifest(study: Study, plan: Plan, problem: AdjustmentProblem) -> dict[str,
         "design_columns": list(study.design.names),
         "n_samples": problem.n_samples,
         "n_features": problem.n_features,
-        "dtype": str(study.values.dtype),
+        "dtype": str(study.matrix.dtype),
         "data_fingerprint": _fingerprint(problem),
     }
 

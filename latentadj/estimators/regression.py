@@ -9,18 +9,18 @@ import pandas as pd
 from sklearn.base import BaseEstimator, clone
 
 from latentadj.calibration import resolve_calibration
-from latentadj.data import LabelledMatrix, align_samples, as_labelled_matrix, resolve_controls
+from latentadj.data import align_samples, resolve_controls
 from latentadj.data.adapters import Orientation
 from latentadj.data.annotations import resolve_annotation
 from latentadj.design import Design, design_from_target
 from latentadj.estimators.adjusted_data import guarded_design
 from latentadj.estimators.observations import aligned_weights, allows_missing
 from latentadj.estimators.pipeline import Plan, Study, analyse
+from latentadj.estimators.reading import MeasuredData, read_data
 from latentadj.exceptions import FormulaError
 from latentadj.factors import CATE
 from latentadj.inference import resolve_inference, with_robust_errors
 from latentadj.sample_weights import resolve_correlation, resolve_sample_weights
-from latentadj.validation import plain_array, validated_array
 
 
 class AdjustedRegression(BaseEstimator):
@@ -117,7 +117,8 @@ class AdjustedRegression(BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, DataFrame or AnnData of shape (n_samples, n_features)
+        X : array-like, DataFrame, AnnData, path or FeatureMatrix of shape (n_samples, n_features)
+            Paths and stored arrays are read by blocks.
         y : array-like of shape (n_samples,), optional
             Primary variable when there is no formula.
         sample_data : pandas.DataFrame, optional
@@ -150,7 +151,7 @@ class AdjustedRegression(BaseEstimator):
 
     def _plan(self, study: Study, reason: str) -> Plan:
         self.factors_ = CATE() if self.factors is None else clone(self.factors)
-        n_samples = study.values.shape[0]
+        n_samples = study.matrix.shape[0]
         clusters = resolve_annotation("clusters", self.clusters, n_samples, study.sample_data, study.sample_ids)
         self.factors_.set_params(model=with_robust_errors(self.inference, self.factors_.model, clusters))
         calibration = self.calibration
@@ -168,27 +169,25 @@ class AdjustedRegression(BaseEstimator):
 
     def read_study(self, X: Any, y: Any, sample_data: pd.DataFrame | None) -> Study:
         """Align data, sample table and controls, and make the design."""
-        labelled = as_labelled_matrix(plain_array(X), orientation=self.orientation, layer=self.layer)
-        values = validated_array(self, labelled.values, training=True)
-        if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
-        table, ids, notes = _aligned(labelled, sample_data, self.orientation)
-        design = self._design(y, table, values.shape[0])
-        guarded = guarded_design(design, labelled.record, ids, self.allow_adjusted)
-        known = None if labelled.feature_ids is None else list(labelled.feature_ids)
-        names = np.arange(values.shape[1]) if known is None else np.asarray(known, dtype=object)
+        data = read_data(self, X, self.orientation, self.layer)
+        shape = data.matrix.shape
+        table, ids, notes = _aligned(data, sample_data, self.orientation)
+        design = self._design(y, table, shape[0])
+        guarded = guarded_design(design, data.record, ids, self.allow_adjusted)
+        known = None if data.feature_ids is None else list(data.feature_ids)
+        names = np.arange(shape[1]) if known is None else np.asarray(known, dtype=object)
         controls = self.controls
-        mask = None if controls is None else resolve_controls(controls, known, values.shape[1])
+        mask = None if controls is None else resolve_controls(controls, known, shape[1])
         return Study(
-            values,
+            data.matrix,
             guarded.design,
             ids,
             names,
             table,
             mask,
-            (*labelled.notes, *notes, *guarded.notes),
-            observation_weights=aligned_weights(self.observation_weights, values.shape, ids, known, self.orientation),
-            correlation=resolve_correlation(self.blocks, self.sample_covariance, values.shape[0], table, ids),
+            (*data.notes, *notes, *guarded.notes),
+            observation_weights=aligned_weights(self.observation_weights, shape, ids, known, self.orientation),
+            correlation=resolve_correlation(self.blocks, self.sample_covariance, shape[0], table, ids),
             allow_missing=allows_missing(self.missing),
             df_spent=guarded.df_spent,
         )
@@ -205,20 +204,20 @@ class AdjustedRegression(BaseEstimator):
 
 
 def _aligned(
-    labelled: LabelledMatrix, sample_data: pd.DataFrame | None, orientation: str
+    data: MeasuredData, sample_data: pd.DataFrame | None, orientation: str
 ) -> tuple[pd.DataFrame | None, tuple[str, ...], tuple[str, ...]]:
     """Return the sample table in the order of the matrix, the sample IDs, and notes on how they were matched."""
-    n_samples, n_features = labelled.values.shape
-    table = labelled.sample_data if sample_data is None else sample_data
+    n_samples, n_features = data.matrix.shape
+    table = data.sample_data if sample_data is None else sample_data
     if table is None:
-        ids = labelled.sample_ids or tuple(f"sample{i + 1}" for i in range(n_samples))
+        ids = data.sample_ids or tuple(f"sample{i + 1}" for i in range(n_samples))
         return None, ids, ()
     table, report = align_samples(
-        labelled.sample_ids,
+        data.sample_ids,
         table,
         n_samples,
-        feature_ids=None if labelled.feature_ids is None else list(labelled.feature_ids),
+        feature_ids=None if data.feature_ids is None else list(data.feature_ids),
         n_features=n_features,
         orientation=orientation,
     )
-    return table, labelled.sample_ids or tuple(str(i) for i in table.index), report.notes
+    return table, data.sample_ids or tuple(str(i) for i in table.index), report.notes

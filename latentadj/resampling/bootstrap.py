@@ -17,10 +17,11 @@ from latentadj.core.sandwich import SandwichScores, sandwich_scores
 from latentadj.estimators import AdjustedRegression
 from latentadj.exceptions import InputError, MethodError
 from latentadj.factors import random_generator
+from latentadj.resampling.analysed_draws import AnalysedDraws, Progress
 from latentadj.resampling.analysis import Analysis
 from latentadj.resampling.bootstrap_result import BootstrapResult
 from latentadj.resampling.held import chunks, observed_statistics, statistics
-from latentadj.resampling.permutation import check_draws
+from latentadj.resampling.permutation import analysis_scores, check_draws
 from latentadj.resampling.subject import Subject, sample_labels, subject_of
 
 SCHEMES = ("wild", "residual")
@@ -36,16 +37,19 @@ def bootstrap(
     scheme: str = "wild",
     clusters: Any = None,
     level: float = 0.95,
+    rerun: bool = False,
+    reestimate_number: bool = False,
     estimator: AdjustedRegression | None = None,
     random_state: Any = 0,
+    progress: Progress | None = None,
     **options: Any,
 ) -> BootstrapResult:
-    """Test every feature, and make confidence intervals, by the bootstrap with the factors held.
+    """Test every feature, and make confidence intervals, by the bootstrap.
 
     Parameters
     ----------
     X : array-like, DataFrame, AnnData or AdjustmentResult
-        The data, as for `adjust`; or a result.
+        The data, as for `adjust`; or a result, whose factors are then held.
     formula, sample_data
         As for `adjust`.
     n_bootstrap : int, default=999
@@ -57,9 +61,17 @@ def bootstrap(
         Clusters of samples, labels or a column of the sample table; for "wild" only.
     level : float, default=0.95
         Of the intervals.
+    rerun : bool, default=False
+        Run the whole analysis on every draw: factors, link, refit and test. Otherwise the factors of the analysis are
+        taken as known and held, which takes seconds. With T tested columns, ``(T + 1) n_bootstrap`` analyses.
+    reestimate_number : bool, default=False
+        With `rerun`, choose the number of factors anew in every draw too.
     estimator : AdjustedRegression, optional
         How to analyse, in place of the options of `adjust`.
     random_state : int or Generator, default=0
+        Of the draws; `adjust` keeps its own default.
+    progress : callable, optional
+        Called with the number of finished analyses and of all, with `rerun`.
     **options
         Of `adjust`.
 
@@ -72,7 +84,7 @@ def bootstrap(
     MethodError
         An unknown scheme, clusters for "residual", or an analysis that is not least squares with one design.
     InputError
-        Labels or a level that cannot be used.
+        Labels or a level that cannot be used, or a result with ``rerun=True``.
 
     Notes
     -----
@@ -80,9 +92,14 @@ def bootstrap(
     the estimate. The draws are shared by all features, so that their correlations enter the pooled and the family-wise
     p-values. Multipliers are -1 or 1, or Webb's six points where there are at most twelve clusters. Davison and
     Hinkley (1997), chapter 6; Liu (1988); Cameron, Gelbach and Miller (2008); Webb (2023), Canadian Journal of
-    Economics 56:839. Errors are CR2 or HC2, or those of the result's `RobustLinearModel`. Factors are taken as known:
-    use `permutation_test` with ``rerun=True`` to include their estimation.
+    Economics 56:839. Errors are CR2 or HC2, or those of the result's `RobustLinearModel`.
 
+    With `rerun` the errors are those of the analysis, and new data are made around its model with the estimated
+    factors in it. For intervals that model is the whole one; for p-values the tested column is taken out and the rest
+    fitted again, factors included, so that the null hypothesis holds, and hidden factors keep their association with the
+    tested variable, and other tested columns their effects. p-values compare normal scores of the analysis' p-values.
+
+REPAIR
     Examples
     --------
     >>> import latentadj as la
@@ -100,7 +117,12 @@ def bootstrap(
     labels = sample_labels(clusters, "clusters", result)
     if labels is not None and scheme == "residual":
         raise MethodError("Residuals are drawn one by one with scheme='residual'; use scheme='wild' with clusters.")
-    plan = _Plan(subject, scheme, n_bootstrap, labels, random_generator(random_state))
+    rng = random_generator(random_state)
+    if rerun:
+        number = None if reestimate_number else result.num_factors.n_factors
+        draws = AnalysedDraws(analysis, subject, scheme, n_bootstrap, labels, number, rng, progress)
+        return _of_analyses(draws, level)
+    plan = _Plan(subject, scheme, n_bootstrap, labels, rng)
     parts = [plan.test(i, result.fit.estimate(subject.contrasts[i])[:, 0], level) for i in range(len(subject.names))]
     estimate, std_error, statistic, half, *p_values = (np.column_stack(part) for part in zip(*parts, strict=True))
     return BootstrapResult(
@@ -118,6 +140,30 @@ def bootstrap(
         scheme=scheme,
         level=level,
         result=result,
+    )
+
+
+def _of_analyses(draws: AnalysedDraws, level: float) -> BootstrapResult:
+    """Run all analyses and put together what they say."""
+    result, tests = draws.analysis.result, draws.analysis.result.tests
+    half, counts = draws.half_widths(level), draws.exceedances()
+    return BootstrapResult(
+        names=draws.subject.names,
+        feature_ids=result.feature_ids,
+        estimate=tests.estimate,
+        std_error=tests.std_error,
+        statistic=analysis_scores(result, joint=False)[1],
+        conf_low=tests.estimate - half,
+        conf_high=tests.estimate + half,
+        p_value=np.column_stack([count.p_value() for count in counts]),
+        p_pooled=np.column_stack([count.p_pooled() for count in counts]),
+        p_max=np.column_stack([count.p_max() for count in counts]),
+        n_bootstrap=draws.n_draws,
+        scheme=draws.scheme,
+        level=level,
+        result=result,
+        rerun=True,
+        n_factors=draws.number_used(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,11 @@ class BootstrapResult:
     ----------
     names : tuple of str, length T
     feature_ids : ndarray of shape (n_features,)
-    estimate, std_error, statistic : ndarray of shape (n_features, T)
-        Their ratio is the statistic that was compared with its values in the draws.
+    estimate, std_error : ndarray of shape (n_features, T)
+        With `rerun` those of the analysis.
+    statistic : ndarray of shape (n_features, T)
+        What was compared with its values in the draws: estimate over error, or with `rerun` normal scores of the
+        p-values of the analysis.
     conf_low, conf_high : ndarray of shape (n_features, T)
         Symmetric percentile-t intervals.
     p_value, p_pooled, p_max : ndarray of shape (n_features, T)
@@ -35,6 +38,11 @@ class BootstrapResult:
         Of the intervals.
     result : AdjustmentResult
         The analysis of the data as they are.
+    rerun : bool
+        Whether the whole analysis was run on every draw.
+    n_factors : ndarray of int, shape (T + 1, n_bootstrap)
+        Factors that each draw was analysed with: the draws about the estimate, then those of each test's null
+        hypothesis. Empty without `rerun`.
     """
 
     names: tuple[str, ...]
@@ -51,6 +59,8 @@ class BootstrapResult:
     scheme: str
     level: float
     result: AdjustmentResult
+    rerun: bool = False
+    n_factors: NDArray[np.intp] = field(default_factory=lambda: np.empty((0, 0), dtype=np.intp))
 
     def tidy(self, term: str | None = None, p_adjust: str = "bh") -> pd.DataFrame:
         """One row per feature and test.
@@ -79,7 +89,8 @@ class BootstrapResult:
         return long_table(self.feature_ids, self.names, columns, term)
 
     def __repr__(self) -> str:
+        what = "draws of the whole analysis" if self.rerun else "draws"
         return (
-            f"<BootstrapResult: {len(self.feature_ids)} features, {self.n_bootstrap} draws ({self.scheme}), "
+            f"<BootstrapResult: {len(self.feature_ids)} features, {self.n_bootstrap} {what} ({self.scheme}), "
             f"tested: {', '.join(self.names)}>"
         )

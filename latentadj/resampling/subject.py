@@ -83,7 +83,7 @@ def subject_of(result: AdjustmentResult, *, joint: bool = False) -> Subject:
         raise MethodError(
             "Residuals can be rearranged where every feature is fitted to all samples by least squares with the same "
             "design. For counts, weights of observations, missing values, or a method that does not refit, use "
-            "scheme='labels' with rerun=True."
+            "permutation_test with scheme='labels' and rerun=True."
         )
     matrix, design, whitening = result.matrix, result.full_design.matrix, result.estimate.whitening
     if whitening is not None:

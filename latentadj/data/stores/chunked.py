@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ..adapters import Orientation
 from .base import StoredMatrix, oriented_shape, require_real, require_shape
 from .notices import warn_if_slow
-from .slabs import LARGE_SLAB_BYTES, Edges, regular_cuts, slab_edges
+from .slabs import LARGE_SLAB_BYTES, PIECES_BYTES, Edges, regular_cuts, slab_edges
 
 
 class ChunkedMatrix(StoredMatrix):
@@ -44,7 +44,7 @@ def _chunk_edges(shape: tuple[int, int], chunk: int | None, size: int, features_
     n_samples, n_features = shape
     feature_bytes = n_samples * size
     if chunk is None:
-        chunk = 1 if features_first else max(1, LARGE_SLAB_BYTES // feature_bytes)
+        chunk = 1 if features_first else max(1, PIECES_BYTES // feature_bytes)
     else:
         layout = f"its chunks hold {min(chunk, n_features)} features each"
         warn_if_slow(name, layout, min(chunk, n_features) * feature_bytes / LARGE_SLAB_BYTES)

@@ -19,7 +19,10 @@ from ..parquet import require_extra
 from ..text_files import require_file
 from .base import StoredMatrix, oriented_shape, require_shape
 from .notices import warn_if_slow
-from .slabs import LARGE_SLAB_BYTES, SLAB_BYTES, Edges, regular_cuts, slab_edges
+from .slabs import LARGE_SLAB_BYTES, Edges, regular_cuts, slab_edges
+
+#: Bytes of the columns of a row group that are decoded together.
+BATCH_BYTES = 1 << 21
 
 
 class ParquetMatrix(StoredMatrix):
@@ -113,7 +116,7 @@ class ParquetMatrix(StoredMatrix):
         for group in range(first, last):
             begin, end = int(self._groups[group]), int(self._groups[group + 1])
             low, high = max(start, begin), min(stop, end)
-            width = max(1, SLAB_BYTES // (max(end - begin, 1) * self._held.itemsize))
+            width = max(1, BATCH_BYTES // (max(end - begin, 1) * self._held.itemsize))
             for column in range(0, self.shape[0], width):
                 samples = slice(column, min(column + width, self.shape[0]))
                 values = self._values(file, group, samples.start, samples.stop)

@@ -15,7 +15,7 @@ from ...exceptions import FileFormatError, InputError
 from .base import StoredMatrix, require_real, require_shape
 from .file_bytes import FileBytes
 from .notices import warn_if_slow
-from .slabs import LARGE_SLAB_BYTES, Edges, regular_cuts
+from .slabs import PIECES_BYTES, Edges, regular_cuts
 
 Order = Literal["C", "F"]
 
@@ -135,7 +135,7 @@ def _edges(n_samples: int, n_features: int, size: int, order: Order, name: str) 
     """Slabs of wide row pieces; one slab, never loaded as a whole, when blocks are read directly."""
     if order == "F":
         return np.array([0, n_features])
-    width = min(max(1, LARGE_SLAB_BYTES // (n_samples * size)), n_features)
+    width = min(max(1, PIECES_BYTES // (n_samples * size)), n_features)
     if width < n_features and width * size < PAGE_BYTES:
         layout = f"the values of a sample lie together and {n_samples} samples leave {width * size} bytes of each"
         warn_if_slow(name, layout, PAGE_BYTES / (width * size))

@@ -20,6 +20,8 @@ Edges = NDArray[np.int64]
 
 #: Bytes that small chunks are gathered to.
 SLAB_BYTES = 1 << 22
+#: Bytes of slabs of which each sample gives a piece: long pieces, as nothing has to be decoded.
+PIECES_BYTES = 1 << 23
 #: Bytes above one and a half times of which a chunk is read in parts.
 LARGE_SLAB_BYTES = 1 << 24
 

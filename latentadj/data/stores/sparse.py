@@ -16,7 +16,7 @@ from .notices import warn_if_slow
 from .slabs import LARGE_SLAB_BYTES, SLAB_BYTES, Edges, gather_small_chunks
 
 #: Stored values of the rows that are looked at together when entries lie by sample.
-BATCH_VALUES = 1 << 20
+BATCH_VALUES = 1 << 18
 
 
 class SparseMatrix(StoredMatrix):
@@ -95,7 +95,7 @@ class SparseMatrix(StoredMatrix):
         return np.asarray(self._data[first:last]).astype(self._held, copy=False)
 
     def _batches(self) -> Edges:
-        """Boundaries of runs of samples with about a million entries."""
+        """Boundaries of runs of samples with about a quarter of a million entries."""
         return gather_small_chunks(np.arange(len(self._starts)), self._starts, BATCH_VALUES)
 
     def _count_by_feature(self, n_features: int, name: str) -> NDArray[np.int64]:

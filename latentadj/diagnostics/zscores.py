@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from latentadj.core.empirical_null import median_and_spread
-from latentadj.diagnostics.significance import tested_column
+from latentadj.core.robust import MAD_SCALE
+from latentadj.diagnostics.significance import single_column
 from latentadj.results import AdjustmentResult, TestStatistics
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ def zscores(result: AdjustmentResult, term: str | None = None, which: str = "adj
     """
     found: dict[str, TestStatistics] = {"adjusted": result.tests, "unadjusted": result.unadjusted_tests}
     tests = found.get(which, result.uncalibrated_tests)
-    position = tests.names.index(tested_column(result, term))
+    position = tests.names.index(single_column(result, term))
     p = np.maximum(tests.p_value[:, position], np.finfo(np.float64).tiny)
     z: Array = -np.sign(tests.statistic[:, position]) * ndtri(p / 2.0)
     return z
@@ -79,7 +79,8 @@ def zscore_fit(result: AdjustmentResult, term: str | None = None) -> pd.DataFram
     for which in ("unadjusted", "adjusted") if result.n_factors else ("adjusted",):
         z = zscores(result, term, which)
         z = z[np.isfinite(z)]
-        centre, spread = median_and_spread(z) if z.size else (np.nan, np.nan)
+        centre = float(np.median(z)) if z.size else np.nan
+        spread = float(np.median(np.abs(z - centre)) * MAD_SCALE) if z.size else np.nan
         rows.append((which, centre, spread, z.size))
     return pd.DataFrame(rows, columns=["which", "median", "mad", "n"])
 
