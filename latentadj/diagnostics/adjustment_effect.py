@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import FeatureMatrix
-from latentadj.core.regression import design_basis, design_pass
+from latentadj.core.regression import design_basis, design_pass, is_constant
 from latentadj.diagnostics.check import CheckResult
 from latentadj.diagnostics.covariates import Covariate, read_covariate
 from latentadj.diagnostics.explored import ExploredStudy, explored_study, some_samples
@@ -163,8 +163,8 @@ def _row(study: ExploredStudy, covariate: Covariate, role: str) -> dict[str, obj
 def _units(before: FeatureMatrix) -> Array:
     """One over each feature's total variation before adjustment; 0 for those that do not vary."""
     sums = design_pass(before, design_basis(np.ones((before.shape[0], 1))))
-    noise = (8 * np.finfo(np.float64).eps * np.abs(sums.mean)) ** 2 * before.shape[0]
-    return np.divide(1.0, sums.tss, out=np.zeros_like(sums.tss), where=sums.tss > noise)
+    varies = ~is_constant(sums, before.shape[0])
+    return np.divide(1.0, sums.tss, out=np.zeros_like(sums.tss), where=varies)
 
 
 def _explained(

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import AdjustedMatrix, ArrayMatrix, FeatureMatrix, FeatureSubset
-from latentadj.core.regression import design_basis, design_pass
+from latentadj.core.regression import design_basis, design_pass, fit_regression
 from latentadj.data import align_samples, as_labelled_matrix
 from latentadj.diagnostics.association import aligned_table
 from latentadj.exceptions import InputError
@@ -178,6 +178,36 @@ def explored_study(data: Any, sample_data: pd.DataFrame | None = None, *, what: 
     return ExploredStudy({"before": ArrayMatrix(found.values)}, samples, features, table)
 
 
+def shown_loadings(result: AdjustmentResult, matrix: FeatureMatrix) -> Array:
+    """Return what one unit of each factor adds to the values at hand, shape (n_features, k).
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+    matrix : FeatureMatrix of shape (n_samples, n_features)
+        Its data.
+
+    Returns
+    -------
+    ndarray of shape (n_features, k)
+        The loadings of the result where features were fitted to these values by one least-squares fit. Where they
+        were fitted elsewhere (to counts, to some of the values, with weights of their own), the fit may be on another
+        scale, and the values are regressed on the full design.
+
+    Examples
+    --------
+    >>> import latentadj as la
+    >>> X = np.random.default_rng(0).normal(size=(12, 30))
+    >>> res = la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=1)
+    >>> bool(np.array_equal(shown_loadings(res, res.matrix), res.loadings))
+    True
+    """
+    if result.fit.cov_unscaled.ndim == 2:
+        return np.asarray(result.loadings.to_numpy())
+    known = len(result.design.names)
+    return fit_regression(matrix, result.full_design.matrix).coef[:, known:]
+
+
 def _study_of_result(result: AdjustmentResult, sample_data: pd.DataFrame | None, what: str) -> ExploredStudy:
     if result.matrix is None:
         raise InputError(
@@ -186,7 +216,7 @@ def _study_of_result(result: AdjustmentResult, sample_data: pd.DataFrame | None,
         )
     panels: dict[str, FeatureMatrix] = {"before": result.matrix}
     if result.n_factors:
-        panels["after"] = AdjustedMatrix(result.matrix, result.estimate.scores, result.loadings.to_numpy())
+        panels["after"] = AdjustedMatrix(result.matrix, result.estimate.scores, shown_loadings(result, result.matrix))
     known = sample_data is not None or result.sample_data is not None
     table = aligned_table(result, sample_data) if known else None
     return ExploredStudy(panels, result.sample_ids, result.feature_ids, table, result.n_factors)

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import FeatureMatrix
-from latentadj.core.regression import design_basis, design_pass
+from latentadj.core.regression import design_basis, design_pass, is_constant
 from latentadj.core.spectrum import residual_spectrum
 from latentadj.diagnostics.explanatory_terms import ExplanatoryTerms, chance_share, explanatory_terms
 from latentadj.diagnostics.explored import explored_study, some_samples
@@ -92,16 +92,15 @@ def pvca(
 def _leading_scores(matrix: FeatureMatrix, threshold: float, scale: bool) -> tuple[Array, Array]:
     """Directions of the components taken, and their weights, which add up to 1."""
     ones = design_basis(np.ones((matrix.shape[0], 1)))
-    weights = None
-    if scale:
-        tss = design_pass(matrix, ones).tss
-        weights = np.divide(1.0, np.sqrt(tss), out=np.zeros_like(tss), where=tss > 0)
+    sums = design_pass(matrix, ones)
+    varies = ~is_constant(sums, matrix.shape[0])
+    if not varies.any():
+        raise InputError("The samples do not differ, so there are no components to look at.")
+    weights = np.divide(1.0, np.sqrt(sums.tss), out=np.zeros_like(sums.tss), where=varies) if scale else None
     spectrum = residual_spectrum(matrix, ones, weights=weights)
     reached = np.cumsum(spectrum.shares) >= threshold * (1.0 - 1e-12)
     taken = int(np.argmax(reached)) + 1 if reached.any() else len(reached)
     along = spectrum.eigenvalues[:taken]
-    if not along.sum() > 0:
-        raise InputError("The samples do not differ, so there are no components to look at.")
     return spectrum.vectors[:, :taken], along / along.sum()
 
 

@@ -53,7 +53,7 @@ def run_order_table(data: Any, order: Any = None, sample_data: pd.DataFrame | No
     >>> run_order_table(X, order=[5, 4, 3, 2, 1, 0])["order"].head(3).tolist()
     [0.0, 0.0, 0.0]
     """
-    scores, names, study = _scores(data, sample_data)
+    scores, names, study = scores_of(data, sample_data)
     position, values = order_values(study, order)
     present = np.flatnonzero(np.isfinite(position))
     present = present[np.argsort(position[present], kind="stable")]
@@ -100,7 +100,7 @@ def run_order_association(data: Any, order: Any = None, sample_data: pd.DataFram
     >>> bool(table.loc[0, "curve_p"] < 1e-10), table.loc[0, "factor"]
     (True, 'component 1')
     """
-    scores, names, study = _scores(data, sample_data)
+    scores, names, study = scores_of(data, sample_data)
     position, values = order_values(study, order)
     present = np.isfinite(position)
     ones = design_basis(np.ones((int(present.sum()), 1)))
@@ -173,8 +173,26 @@ def _first_date(study: ExploredStudy) -> str:
     return str(dates[0])
 
 
-def _scores(data: Any, sample_data: pd.DataFrame | None) -> tuple[Array, list[str], ExploredStudy]:
-    """Standardised factors of a result, or components of the data."""
+def scores_of(data: Any, sample_data: pd.DataFrame | None = None) -> tuple[Array, list[str], ExploredStudy]:
+    """Return standardised factors of a result, or leading components of the data.
+
+    Parameters
+    ----------
+    data : AdjustmentResult, or matrix of samples x features
+    sample_data : pandas.DataFrame, optional
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, k)
+    names : list of str, length k
+    study : ExploredStudy
+        Samples and their table; without data where these are not needed.
+
+    Examples
+    --------
+    >>> scores_of(np.outer(np.arange(6.0), np.ones(5)))[1]
+    ['component 1']
+    """
     if isinstance(data, AdjustmentResult) and data.n_factors:
         known = sample_data is not None or data.sample_data is not None
         table = aligned_table(data, sample_data) if known else None
@@ -188,6 +206,37 @@ def _scores(data: Any, sample_data: pd.DataFrame | None) -> tuple[Array, list[st
     return _standardised(found.scores[:, kept]), names, study
 
 
+def drift_curve(order: pd.Series, score: pd.Series, n_points: int = 200) -> tuple[NDArray[Any], Array]:
+    """Evaluate the polynomial that is tested along the order.
+
+    Parameters
+    ----------
+    order : Series of length n
+        Numbers or dates.
+    score : Series of length n
+    n_points : int, default=200
+
+    Returns
+    -------
+    order, score : ndarray of shape (n_points,)
+
+    Examples
+    --------
+    >>> drift_curve(pd.Series([1.0, 2.0, 3.0]), pd.Series([2.0, 4.0, 6.0]), 3)[1].round(12)
+    array([2., 4., 6.])
+    """
+    dates = pd.api.types.is_datetime64_any_dtype(order.dtype)
+    position = np.asarray((order - order.min()) / pd.Timedelta(days=1) if dates else order, dtype=np.float64)
+    across = np.linspace(position.min(), position.max(), n_points)
+    columns = _polynomial(np.concatenate([position, across]), len(np.unique(position)) - 1)
+    design = np.column_stack([np.ones(len(columns)), columns])
+    basis = design_basis(design[: len(position)])
+    coefficients = basis.r_inverse @ (basis.q.T @ score.to_numpy(dtype=np.float64))
+    fitted: Array = design[len(position) :, list(basis.kept)] @ coefficients
+    shown = order.min() + pd.to_timedelta(across, unit="D") if dates else across
+    return np.asarray(shown), fitted
+
+
 def _standardised(scores: Array) -> Array:
     centred = scores - scores.mean(axis=0)
     spread = centred.std(axis=0, ddof=1)
@@ -195,8 +244,8 @@ def _standardised(scores: Array) -> Array:
     return out
 
 
-def _polynomial(position: Array) -> Array:
+def _polynomial(position: Array, most: int | None = None) -> Array:
     """Powers of the position, as far as distinct values allow; on [-1, 1], so that they do not run together."""
-    degree = min(DEGREE, len(np.unique(position)) - 1)
+    degree = min(DEGREE, len(np.unique(position)) - 1 if most is None else most)
     low, high = position.min(), position.max()
     return np.polynomial.legendre.legvander(2.0 * (position - low) / (high - low) - 1.0, degree)[:, 1:]

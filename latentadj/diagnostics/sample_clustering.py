@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from latentadj.core.kernels import GramKernel
+from latentadj.core.kernels import GramKernel, ScoreKernel
 from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
@@ -139,6 +139,10 @@ def sample_distances(matrix: FeatureMatrix, distance: str = "euclidean") -> Arra
     n_samples, n_features = matrix.shape
     ones = design_basis(np.ones((n_samples, 1)))
     (gram,) = run_pass(matrix, GramKernel(n_samples, basis=ones.q))
+    if distance == "correlation":
+        (level,) = run_pass(matrix, ScoreKernel(n_samples, np.ones((n_features, 1))))
+        level = level - level.mean()
+        gram = gram - level @ level.T / n_features
     size = np.diag(gram).copy()
     if distance == "correlation":
         scale = np.sqrt(np.where(size > 0, size, np.inf))

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import FeatureMatrix
-from latentadj.core.regression import design_pass
+from latentadj.core.regression import design_pass, is_constant
 from latentadj.diagnostics.explanatory_terms import (
     ExplanatoryTerms,
     chance_share,
@@ -130,8 +130,8 @@ def variance_summary(
 def feature_shares(matrix: FeatureMatrix, terms: ExplanatoryTerms) -> Array:
     """Return the shares ``(n_features, T + 2)`` of terms in the variation of every feature, in one pass."""
     sums = design_pass(some_samples(matrix, terms.present), terms.basis)
-    varies = sums.tss > (8 * np.finfo(np.float64).eps * np.abs(sums.mean)) ** 2 * terms.basis.n_samples
-    total = np.where(varies & np.isfinite(sums.tss), sums.tss, np.nan)
+    usable = np.isfinite(sums.tss) & ~is_constant(sums, terms.basis.n_samples)
+    total = np.where(usable, sums.tss, np.nan)
     return terms.shares(sums.effects, sums.rss, total)
 
 

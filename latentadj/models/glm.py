@@ -131,8 +131,7 @@ class GLMModel:
 
         Notes
         -----
-        With a prior count of 0.5, as in voom, factors of low counts in samples of unequal depth are noisier, and the
-        tests behind them less often right.
+        The prior count, in proportion to depth, is that of `log_cpm`; voom's 0.5 leaves low counts noisier.
         """
         self._check()
         trials = self._trial_matrix(Y.shape)

@@ -15,6 +15,7 @@ from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums
 from latentadj.core.sandwich import sandwich_covariance, sandwich_scores
 from latentadj.exceptions import DegreesOfFreedomError, InputError, MethodError
+from latentadj.models.robust_weighted import RobustWeightedModel
 
 SAMPLE_KINDS = ("hc0", "hc1", "hc2", "hc3")
 CLUSTER_KINDS = ("cr0", "cr1", "cr2", "cr3")
@@ -77,7 +78,7 @@ class RobustLinearModel:
         DegreesOfFreedomError
             If there are fewer than two clusters.
         """
-        kind, labels = self._checked_kind(), self._labels(basis.n_samples)
+        kind, labels = self.checked_kind(), self.labels(basis.n_samples)
         fit = fit_from_sums(basis, sums if sums is not None else design_pass(Y, basis))
         scores = sandwich_scores(basis, kind, labels)
         covariance, aliased = sandwich_covariance(Y, scores), list(basis.aliased)
@@ -87,8 +88,28 @@ class RobustLinearModel:
         held = None if self.df == "satterthwaite" else float(basis.n_samples - basis.rank)
         return replace(fit, cov_unscaled=covariance, degrees=replace(scores, held_df=held))
 
-    def _checked_kind(self) -> str:
-        """Return the sandwich by name."""
+    def of_observed(self, weights: FeatureMatrix | None = None) -> RobustWeightedModel:
+        """Return the model for values some of which are missing, or that have a weight each.
+
+        Parameters
+        ----------
+        weights : FeatureMatrix of shape (n_samples, n_features), optional
+            Of the observations; 0 or NaN leaves one out.
+
+        Returns
+        -------
+        RobustWeightedModel
+        """
+        return RobustWeightedModel(self, weights)
+
+    def checked_kind(self) -> str:
+        """Return the sandwich by name.
+
+        Raises
+        ------
+        MethodError
+            For an unknown option, or a kind that does not go with clusters or with none.
+        """
         if self.df not in DEGREES:
             raise MethodError(f"df={self.df!r} is unknown; choose one of {', '.join(DEGREES)}.")
         if self.kind == "auto":
@@ -99,8 +120,16 @@ class RobustLinearModel:
             raise MethodError(f"kind={self.kind!r} is unknown {where}; choose 'auto' or one of {', '.join(allowed)}.")
         return self.kind
 
-    def _labels(self, n_samples: int) -> NDArray[np.intp] | None:
-        """Return clusters as numbers from 0 in the order of their first samples."""
+    def labels(self, n_samples: int) -> NDArray[np.intp] | None:
+        """Return clusters as numbers from 0 in the order of their first samples.
+
+        Raises
+        ------
+        InputError
+            If there is not one cluster label per sample.
+        DegreesOfFreedomError
+            If there are fewer than two clusters.
+        """
         if self.clusters is None:
             return None
         given = pd.Series(np.asarray(self.clusters).ravel())

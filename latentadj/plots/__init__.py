@@ -1,14 +1,48 @@
-"""Pictures of a result. Every function takes a result and, optionally, axes to draw in, and returns the axes.
+"""Pictures of a result, or of a matrix and its sample table.
 
-The table behind each picture comes from `latentadj.diagnostics`: `pvalue_counts`, `scree_table`,
-`factor_association`, `component_table` and `AdjustmentResult.k_path`. Matplotlib is needed:
+Every function takes what it draws and, optionally, axes to draw in, and returns the axes. The table behind each
+picture comes from `latentadj.diagnostics`; the docstring names the function. Matplotlib is needed:
 ``pip install "latentadj[plot]"``.
 """
 
 from latentadj.plots.components import pca
+from latentadj.plots.controls import control_curve, control_histogram
+from latentadj.plots.dendrogram import dendrogram
+from latentadj.plots.design import cross_table, design_correlation
+from latentadj.plots.effects import effects, mean_variance
 from latentadj.plots.factor_path import factor_path
+from latentadj.plots.feature import feature_boxes
 from latentadj.plots.heatmap import factor_heatmap
 from latentadj.plots.histogram import pvalue_histogram
+from latentadj.plots.quantiles import qq
+from latentadj.plots.relative_levels import rle
+from latentadj.plots.run_order import run_order
+from latentadj.plots.significance import ma, volcano
 from latentadj.plots.spectrum import scree
+from latentadj.plots.variance import pvca, variance_bars, variance_violins
+from latentadj.plots.zscores import z_histogram
 
-__all__ = ["factor_heatmap", "factor_path", "pca", "pvalue_histogram", "scree"]
+__all__ = [
+    "control_curve",
+    "control_histogram",
+    "cross_table",
+    "dendrogram",
+    "design_correlation",
+    "effects",
+    "factor_heatmap",
+    "factor_path",
+    "feature_boxes",
+    "ma",
+    "mean_variance",
+    "pca",
+    "pvalue_histogram",
+    "pvca",
+    "qq",
+    "rle",
+    "run_order",
+    "scree",
+    "variance_bars",
+    "variance_violins",
+    "volcano",
+    "z_histogram",
+]

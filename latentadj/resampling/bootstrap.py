@@ -95,11 +95,15 @@ def bootstrap(
     Economics 56:839. Errors are CR2 or HC2, or those of the result's `RobustLinearModel`.
 
     With `rerun` the errors are those of the analysis, and new data are made around its model with the estimated
-    factors in it. For intervals that model is the whole one; for p-values the tested column is taken out and the rest
-    fitted again, factors included, so that the null hypothesis holds, and hidden factors keep their association with the
-    tested variable, and other tested columns their effects. p-values compare normal scores of the analysis' p-values.
+    factors in it. For intervals that model is the whole one; for p-values the tested column is taken out and the rest,
+    factors included, is fitted again: the null hypothesis holds, hidden factors keep their association with the tested
+    variable, and other tested columns keep their effects. p-values compare normal scores of the analysis' p-values.
 
-REPAIR
+    No bootstrap repairs an analysis that leaves the confounding in: its draws are as confounded as the data, and its
+    intervals are about its own estimates. With hidden factors (R2 0.5 with the primary variable; 40 samples, 500
+    features, 200 draws) and `rerun`, the plain regression had a type-I error of 0.60 and intervals of 95 % covered in
+    0.40, the same as without the bootstrap; CATE 0.047 and 0.94SVAFIGURES.
+
     Examples
     --------
     >>> import latentadj as la

@@ -121,7 +121,8 @@ def replicates(
             "scale."
         )
     values = collect(subject.matrix)
-    fitted = kept @ (kept.T @ values)
+    # a constant feature must not become one of round-off, which looks like any other once it is scaled
+    fitted = np.where(subject.usable, kept @ (kept.T @ values), values)
     scale = 1.0 if scheme == "rotation" else inflation(kept)
     left = np.linalg.qr(kept, mode="complete")[0][:, kept.shape[1] :]
     return Replicates(fitted, scale * (values - fitted), left, scheme, groups, result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
@@ -44,7 +46,8 @@ def _zarr(folder, values, orientation, chunks, **options):
     import zarr
 
     table = turned(values, orientation)
-    zarr.create_array(folder / "a.zarr", data=table, chunks=chunks if orientation == "samples" else chunks[::-1], **options)
+    chunks = chunks if orientation == "samples" else chunks[::-1]
+    zarr.create_array(folder / "a.zarr", data=table, chunks=chunks, **options)
     return ZarrMatrix(folder / "a.zarr", orientation=orientation)
 
 
@@ -77,7 +80,7 @@ def hdf5_contiguous(folder, values, orientation):
 
 
 def hdf5_compressed(folder, values, orientation):
-    return _hdf5(folder, values, orientation, chunks=(13, 17), compression="gzip", shuffle=True)
+    return _hdf5(folder, values, orientation, chunks=(11, 12), compression="gzip", shuffle=True)
 
 
 def parquet(folder, values, orientation):
@@ -113,7 +116,9 @@ def anndata_zarr(folder, values, orientation):
     import anndata
 
     data = anndata.AnnData(sparse.csr_matrix(turned(values, orientation)))
-    data.write_zarr(folder / "study.zarr")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the version that is written will change
+        data.write_zarr(folder / "study.zarr")
     return AnnDataMatrix(folder / "study.zarr", None, orientation)
 
 

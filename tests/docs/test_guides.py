@@ -8,17 +8,50 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 GUIDES = ("getting_started.md", "choosing.md", "from_r.md", "notation.md")
 #: Column of a table whose code is run.
 RUN = "latentadj"
+#: Rows of the table of error rates: the name in validity.csv, and what the guide calls it.
+SHOWN = {
+    "auto": '"auto"',
+    "auto, controls": '"auto", 100 controls',
+    "cate": "CATE",
+    "leapp": "LEAPP",
+    "mouthwash": "MOUTHWASH",
+    "backwash": "BACKWASH",
+    "dsva": "dSVA",
+    "bcconf": "BCconf",
+    "corrconf": "CorrConf",
+    "sva": "SVA",
+    "smart_sva": "SmartSVA",
+    "sva_two_step": "two-step SVA",
+    "isva": "ISVA",
+    "ruv4": "RUV-4",
+    "cate_nc": "CATE, controls",
+    "ruv_star": r"RUV\*",
+    "ruv2": "RUV-2",
+    "ruv3": "RUV-III",
+    "ruv_rinv": "RUV-rinverse",
+    "ruv_inv": "RUV-inverse",
+    "none": "no adjustment",
+    "residual PCA": "residual PCA",
+    "sva, 5 rounds": "sva, as in R",
+    "cate, as in R": "cate, as in R",
+    "ruv4, as in R, true k": "RUV4, as in R",
+}
+NOISY = "noisy rare group"
 
 
 def code_of(text: str) -> Iterator[tuple[int, str]]:
     """Line number and code of every Python block, and of every code span in a column that is run, in page order."""
-    language, block, start, column = None, [], 0, None
+    language: str | None = None
+    column: int | None = None
+    block: list[str] = []
+    start = 0
     for number, line in enumerate(text.splitlines(), 1):
         if line.startswith("```"):
             if language == "python":
@@ -41,7 +74,7 @@ def table_cells(line: str) -> list[str]:
     return [part.strip().replace(r"\|", "|") for part in parts]
 
 
-def run_page(text: str, folder: Path) -> int:
+def run_page(text: str) -> int:
     """Run a page's code in one namespace and say how many pieces there were."""
     namespace: dict[str, Any] = {"__name__": "guide"}
     pieces = list(code_of(text))
@@ -58,7 +91,35 @@ def test_every_line_of_code_runs(name: str, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert run_page((DOCS / name).read_text(), tmp_path) > 0
+        assert run_page((DOCS / name).read_text()) > 0
+
+
+def error_rates_table() -> list[str]:
+    """Rows of the table of the choosing guide, from the validity study."""
+    study = pd.read_csv(DOCS / "validity.csv").query("kind == 'method'")
+    fdp, power = (study.pivot_table(index="family", columns="name", values=name) for name in ("fdp", "power"))
+    families = [family for family in fdp.index if not family.startswith("nothing true")]
+    rows = [
+        "| method | FDP, median | FDP, largest | in family | above .15 | noisy group | power |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, label in SHOWN.items():
+        rates, noisy = fdp.loc[families, name].drop(NOISY).dropna(), float(fdp[name][NOISY])
+        relative = float((power[name] / power["oracle+w"]).loc[families].median())
+        largest = [two(rates.max()), str(rates.idxmax()), str((rates > 0.15).sum())]
+        rows.append(f"| {' | '.join([label, two(rates.median()), *largest, two(noisy), two(relative)])} |")
+    return rows
+
+
+def two(value: float) -> str:
+    """Two decimals, without a leading zero."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+def test_error_rates_of_the_guide_are_those_of_the_validity_study() -> None:
+    shown = (DOCS / "choosing.md").read_text().split("<!-- figures: begin -->")[1].split("<!-- figures: end -->")[0]
+    rows = error_rates_table()
+    assert shown.strip().splitlines() == rows, "The table of choosing.md should be:\n" + "\n".join(rows)
 
 
 def test_blocks_and_tables_are_found_in_order_and_other_code_is_left_alone() -> None:

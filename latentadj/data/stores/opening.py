@@ -102,6 +102,8 @@ def _open_path(source: str, orientation: Orientation, layer: str | None, dataset
 def _open_object(source: Any, orientation: Orientation, layer: str | None, dataset: str | None) -> OpenedMatrix:
     library = type(source).__module__.partition(".")[0]
     if library in ("zarr", "h5py"):
+        if dataset is None and is_anndata_root(source):
+            return _anndata(AnnDataMatrix(_place_of(source), layer, orientation))
         _refuse("layer", layer, "an open array or group")
         if library == "zarr":
             return OpenedMatrix(ZarrMatrix(source, dataset, orientation))
@@ -119,6 +121,16 @@ def _open_object(source: Any, orientation: Orientation, layer: str | None, datas
         _refuse("layer", layer, f"a {type(source).__name__}")
         return OpenedMatrix(_sparse(source, orientation))
     return _labelled(as_labelled_matrix(source, orientation=orientation, layer=layer))
+
+
+def _place_of(root: Any) -> str:
+    """File or folder of an open AnnData group that is the root of its store."""
+    store = root.file.filename if hasattr(root, "file") else getattr(root.store, "root", None)
+    if store is None or root.name != "/":
+        raise InputError(
+            f"{root} is an AnnData object inside another store. Give its file, or name its array: dataset=."
+        )
+    return str(store)
 
 
 def _open_anndata(source: Any, orientation: Orientation, layer: str | None) -> OpenedMatrix:

@@ -19,7 +19,7 @@ from ..parquet import require_extra
 from ..text_files import require_file
 from .base import StoredMatrix, oriented_shape, require_shape
 from .notices import warn_if_slow
-from .slabs import LARGE_SLAB_BYTES, Edges, regular_cuts, slab_edges
+from .slabs import LARGE_SLAB_BYTES, Edges, new_slab, regular_cuts, slab_edges
 
 #: Bytes of the columns of a row group that are decoded together.
 BATCH_BYTES = 1 << 21
@@ -103,14 +103,14 @@ class ParquetMatrix(StoredMatrix):
             return self._load_rows(file, start, stop) if self._by_group else self._load_columns(file, start, stop)
 
     def _load_columns(self, file: Any, start: int, stop: int) -> NDArray[Any]:
-        slab = np.empty((stop - start, self.shape[0]), dtype=self._held).T
+        slab = new_slab((stop - start, self.shape[0]), self._held).T
         for group in range(len(self._groups) - 1):
             slab[self._groups[group] : self._groups[group + 1]] = self._values(file, group, start, stop)
         return slab
 
     def _load_rows(self, file: Any, start: int, stop: int) -> NDArray[Any]:
         """Fill the slab from the row groups it touches, some columns at a time."""
-        slab = np.empty((self.shape[0], stop - start), dtype=self._held)
+        slab = new_slab((self.shape[0], stop - start), self._held)
         first = int(np.searchsorted(self._groups, start, side="right")) - 1
         last = int(np.searchsorted(self._groups, stop, side="left"))
         for group in range(first, last):

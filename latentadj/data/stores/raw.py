@@ -15,7 +15,7 @@ from ...exceptions import FileFormatError, InputError
 from .base import StoredMatrix, require_real, require_shape
 from .file_bytes import FileBytes
 from .notices import warn_if_slow
-from .slabs import PIECES_BYTES, Edges, regular_cuts
+from .slabs import PIECES_BYTES, Edges, new_slab, regular_cuts
 
 Order = Literal["C", "F"]
 
@@ -111,7 +111,7 @@ class RawMatrix(StoredMatrix):
         """Read a piece of every sample's row."""
         n_samples, n_features = self.shape
         size = self.dtype.itemsize
-        slab = np.empty((n_samples, stop - start), dtype=self.dtype)
+        slab = new_slab((n_samples, stop - start), self.dtype)
         if stop - start == n_features:
             self._file.read_into(slab, self._offset)
             return slab

@@ -7,6 +7,8 @@ blocks from it, and threads that meet in a slab share it.
 
 from __future__ import annotations
 
+import math
+import mmap
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -123,6 +125,33 @@ def slab_edges(cuts: Edges, feature_bytes: int) -> Edges:
     """
     parts = split_large_chunks(cuts, feature_bytes)
     return gather_small_chunks(parts, parts * feature_bytes)
+
+
+def new_slab(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array on pages of its own, which go back to the system when it is no longer used.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+
+    Returns
+    -------
+    ndarray, filled with zeros
+
+    Notes
+    -----
+    The allocator of the C library keeps freed megabytes for each thread: a pass then holds several times the
+    memory of its slabs.
+
+    Examples
+    --------
+    >>> new_slab((2, 3), np.dtype("float32")).shape
+    (2, 3)
+    """
+    size = math.prod(shape) * dtype.itemsize
+    pages = mmap.mmap(-1, max(size, 1))
+    return np.frombuffer(pages, dtype=np.uint8, count=size).view(dtype).reshape(shape)
 
 
 def aligned_blocks(edges: Edges, width: int) -> Iterator[slice]:

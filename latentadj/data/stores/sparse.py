@@ -13,7 +13,7 @@ from ...core.matrix import Array
 from ...exceptions import FileFormatError
 from .base import StoredMatrix
 from .notices import warn_if_slow
-from .slabs import LARGE_SLAB_BYTES, SLAB_BYTES, Edges, gather_small_chunks
+from .slabs import LARGE_SLAB_BYTES, SLAB_BYTES, Edges, gather_small_chunks, new_slab
 
 #: Stored values of the rows that are looked at together when entries lie by sample.
 BATCH_VALUES = 1 << 18
@@ -116,8 +116,8 @@ class SparseMatrix(StoredMatrix):
         """Collect the entries of some features from all samples, in order of features and then of samples."""
         indptr = self._before[start : stop + 1] - self._before[start]
         free = indptr[:-1].copy()
-        values = np.empty(indptr[-1], dtype=self._held)
-        rows = np.empty(indptr[-1], dtype=np.int32 if self.shape[0] < 2**31 else np.int64)
+        values = new_slab((int(indptr[-1]),), self._held)
+        rows = new_slab((int(indptr[-1]),), np.dtype(np.int32 if self.shape[0] < 2**31 else np.int64))
         batches = self._batches()
         for low, high in pairwise(batches):
             part = self._rows(low, high)[:, start:stop].tocsc()
