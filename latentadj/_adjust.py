@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -57,7 +58,7 @@ def adjust(
         Name from `methods`, or an estimator. "auto" is RUV-4 when at least 30 negative controls are given and
         CATE otherwise; the reason is stored in the result.
     n_factors : {"auto"} or int or NumFactorsRule, default="auto"
-        0 gives the plain regression.
+        0 gives the plain regression, also with ``method="auto"``.
     controls : array-like, optional
         Negative-control features: names, positions or a boolean mask.
     inference : {"auto", "moderated", "moderated_trend", "moderated_robust", "ordinary", "pooled"} or Inference
@@ -118,7 +119,7 @@ def adjust(
     (2, ('cancer[T.Cancer]', 'cancer[T.Normal]'))
     """
     estimator, reason = resolve_method(method, controls, n_factors, random_state, method_options)
-    automatic = isinstance(method, str) and method == "auto"
+    automatic = isinstance(method, str) and method == "auto" and not is_zero(n_factors)
     if isinstance(sample_weights, str) and sample_weights == "auto":
         plain = method_options.get("model") in (None, "linear") and blocks is None and sample_covariance is None
         sample_weights = "quality" if automatic and plain else None
@@ -142,6 +143,11 @@ def adjust(
         layer=layer,
     )
     return front.fit_with_reason(X, sample_data, reason).result_
+
+
+def is_zero(n_factors: Any) -> bool:
+    """Tell whether the plain regression is asked for, whatever the method."""
+    return isinstance(n_factors, Integral) and int(n_factors) == 0
 
 
 def resolve_method(

@@ -15,7 +15,7 @@ from latentadj.core.completion import complete
 from latentadj.core.matrix import ArrayMatrix, LeftOut
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import AlignmentError, InputError, MethodError, NotConvergedWarning
-from latentadj.models import LinearModel, PrimaryModel, WeightedLinearModel
+from latentadj.models import GLMModel, LinearModel, PrimaryModel, WeightedLinearModel
 from latentadj.problem import AdjustmentProblem
 
 if TYPE_CHECKING:
@@ -155,6 +155,11 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
     if np.isfinite(problem.sums.tss).all():
         return problem
     check_finite(study.matrix, study.sample_ids, list(study.feature_ids), allow_missing=study.allow_missing)
+    if problem.target is None and isinstance(problem.model, GLMModel):
+        raise MethodError(
+            "missing='allow' needs factors that can be estimated from completed values, and this method estimates them "
+            "from counts. Use CATE or SVA with model='negative_binomial', or leave out what has missing values."
+        )
     completion = complete(problem.matrix, problem.basis)
     if not completion.converged:
         warnings.warn(
@@ -175,7 +180,7 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
 def _model_of_observed(model: PrimaryModel) -> PrimaryModel:
     if isinstance(model, LinearModel):
         return WeightedLinearModel()
-    if isinstance(model, WeightedLinearModel):
+    if isinstance(model, WeightedLinearModel | GLMModel):
         return model
     raise MethodError(
         f"missing='allow' is for least squares with ordinary errors, and features are fitted by {type(model).__name__} "

@@ -180,7 +180,9 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     def _on_linear_scale(self, matrix: FeatureMatrix, model: PrimaryModel) -> FeatureMatrix:
         """Return the data on the method's own scale, or else on the model's linear one."""
         own = self.working_matrix(matrix)
-        return model.linear_scale(matrix) if own is matrix and isinstance(model, ScaledModel) else own
+        if own is not matrix or self.estimates_from_model or not isinstance(model, ScaledModel):
+            return own
+        return model.linear_scale(matrix)
 
     def _default_model(self) -> PrimaryModel:
         """Model of every feature unless the user gives one."""
@@ -256,8 +258,15 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
 
     def _store_linear(self, problem: AdjustmentProblem) -> None:
         """Keep for `transform` what it needs on the scale that the factors were estimated on."""
-        scores = self.factors_ if problem.whitening is None else problem.whitening.apply(self.factors_)
-        fit = problem.fit_design(design_basis(augmented_design(problem.design, scores).matrix))
+        target, whitening = problem.target or problem, problem.whitening
+        plain = replace(problem, target=None)
+        self._frozen_model = None
+        if isinstance(target.model, ScaledModel) and self.working_matrix(target.matrix) is target.matrix:
+            self._frozen_model = target.model.frozen(target.matrix)
+            plain = AdjustmentProblem(self._frozen_model.linear_scale(target.matrix), target.design)
+            self.mean_, whitening = plain.sums.mean, None
+        scores = self.factors_ if whitening is None else whitening.apply(self.factors_)
+        fit = plain.fit_design(design_basis(augmented_design(plain.design, scores).matrix))
         self.loadings_ = fit.coef[:, fit.coef.shape[1] - self.n_factors_ :]
         self.precision_ = _precision(fit)
 
@@ -280,8 +289,9 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
         """
         check_is_fitted(self)
         values = validated_array(self, X, training=False)
-        model = LinearModel() if self.model is None else resolve_model(self.model)
-        return self._frozen_scores(self._on_linear_scale(ArrayMatrix(values), model))
+        matrix = ArrayMatrix(values)
+        frozen = getattr(self, "_frozen_model", None)
+        return self._frozen_scores(self.working_matrix(matrix) if frozen is None else frozen.linear_scale(matrix))
 
 
 def frozen_scores(Y: FeatureMatrix, mean: Array, loadings: Array, precision: Array) -> Array:

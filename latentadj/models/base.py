@@ -30,12 +30,24 @@ class PrimaryModel(Protocol):
         ...
 
 
+class LinearScale(Protocol):
+    """A scale where effects add up."""
+
+    def linear_scale(self, Y: FeatureMatrix) -> FeatureMatrix:
+        """Return the data, as a lazy view, on this scale."""
+        ...
+
+
 @runtime_checkable
 class ScaledModel(PrimaryModel, Protocol):
     """A model of values on a scale of their own: factors are estimated on another, where effects add up."""
 
     def linear_scale(self, Y: FeatureMatrix) -> FeatureMatrix:
         """Return the data, as a lazy view, on the scale that factors are estimated on."""
+        ...
+
+    def frozen(self, Y: FeatureMatrix) -> LinearScale:
+        """Return the scale, settled by training data `Y`, that takes each new sample alone."""
         ...
 
 

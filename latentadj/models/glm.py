@@ -22,6 +22,8 @@ from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit, design_pass, fit_from_sums
 from latentadj.core.size_factors import filled_totals
 from latentadj.exceptions import InputError, MethodError, NotConvergedWarning
+from latentadj.models.base import LinearScale
+from latentadj.models.own_depths import OwnDepths
 
 DISPERSIONS = ("trend", "shrunken", "single")
 SEPARATIONS = ("reduce", "nan")
@@ -141,6 +143,12 @@ class GLMModel:
             depths = np.exp(depth_offset(Y, total, self.size_factors) + np.log(filled_totals(total)).mean())
             return LogCountsPerMillion(Y, depths, SCALE_PRIOR)
         return Y if trials is None else SmoothedLogits(Y, trials)
+
+    def frozen(self, Y: FeatureMatrix) -> LinearScale:
+        """Return the scale that new samples are scored on: for counts, each by its own total."""
+        possible, _ = self._outcomes(Y, self._trial_matrix(Y.shape))
+        family = self.resolved_family(possible)
+        return OwnDepths() if family.name in COUNT_FAMILIES else replace(self, family=family.name)
 
     def setting(self, Y: FeatureMatrix, basis: DesignBasis) -> GLMSetting:
         """Return the family, offsets, trials and dispersions that a design is fitted with.

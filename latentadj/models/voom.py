@@ -15,6 +15,7 @@ from latentadj.core.regression import DesignBasis, RegressionFit
 from latentadj.core.voom import PRIOR, VoomWeights, voom_fit
 from latentadj.core.weighted_regression import fit_weighted_regression
 from latentadj.core.whitening import Whitening
+from latentadj.models.own_depths import OwnDepths
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,10 @@ class VoomModel:
     def linear_scale(self, Y: FeatureMatrix) -> LogCounts:
         """Return log2 counts per million, as a lazy view."""
         return LogCounts(Y, self._depths(Y), PRIOR)
+
+    def frozen(self, Y: FeatureMatrix) -> OwnDepths:
+        """Return the scale that new samples are scored on, each by its own total."""
+        return OwnDepths()
 
     def whitened(self, whitening: Whitening) -> VoomModel:
         """Return the model for samples of unequal or correlated noise."""

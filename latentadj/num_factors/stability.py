@@ -140,7 +140,8 @@ def random_halves(
 
 def _half(problem: AdjustmentProblem, index: NDArray[np.intp], gram: Array, scale: str | None) -> AdjustmentProblem:
     controls = None if problem.controls is None else problem.controls[index]
-    half = replace(problem, matrix=FeatureSubset(problem.matrix, index), controls=controls)
+    raw = None if problem.raw is None else replace(problem.raw, matrix=FeatureSubset(problem.raw.matrix, index))
+    half = replace(problem, matrix=FeatureSubset(problem.matrix, index), controls=controls, raw=raw, target=None)
     complement = problem.basis.complement()
     spectrum = spectrum_of_gram(complement @ gram @ complement.T, complement, len(index))
     sums = problem.sums

@@ -102,7 +102,10 @@ def bootstrap(
     No bootstrap repairs an analysis that leaves the confounding in: its draws are as confounded as the data, and its
     intervals are about its own estimates. With hidden factors (R2 0.5 with the primary variable; 40 samples, 500
     features, 200 draws) and `rerun`, the plain regression had a type-I error of 0.60 and intervals of 95 % covered in
-    0.40, the same as without the bootstrap; CATE 0.047 and 0.94SVAFIGURES.
+    0.40, the same as without the bootstrap; CATE 0.047 and 0.94; SVA 0.035 and 0.94 (in two of ten studies its factors
+    jumped from draw to draw, and hardly any p-value was small). Where the analysis is right its own tests do as well;
+    draws help where the noise is not what it assumes: with a small group three times as noisy, CATE had 0.16 by
+    moderated tests and 0.056 by "wild" draws.
 
     Examples
     --------

@@ -36,7 +36,7 @@ def test_missing_values(method: type) -> None:
     info = method.method_info
     study = made_up_study("counts" if info.name == "gcate" else info.input_scale)
     if info.name == "gcate":
-        with pytest.raises(MethodError, match="missing='allow' is for least squares"):
+        with pytest.raises(MethodError, match="missing='allow' needs factors"):
             run(method, gaps(study.frame.astype(float)), study.sample_data, missing="allow")
         return
     if info.name in SUBTRACT:
