@@ -73,7 +73,7 @@ from latentadj.factors import (
     pseudo_replicates,
 )
 from latentadj.inference import ModeratedT, OrdinaryT, PooledVariance
-from latentadj.models import GLMModel, RobustLinearModel, VoomModel, WeightedLinearModel
+from latentadj.models import GLMModel, RobustLinearModel, RobustWeightedModel, VoomModel, WeightedLinearModel
 from latentadj.num_factors import (
     BaiNg,
     BiCrossValidation,
@@ -167,6 +167,7 @@ __all__ = [
     "ReplicateRemover",
     "ResidualPCA",
     "RobustLinearModel",
+    "RobustWeightedModel",
     "SVASeq",
     "SampleQuality",
     "ShrunkenEffects",

@@ -89,9 +89,14 @@ class AdjustmentProblem:
             )
         return replace(self, model=self.model.whitened(whitening))
 
-    @cached_property
+    @property
     def fitted(self) -> AdjustmentProblem:
         """The problem that features are fitted in: the target under this problem's map, or this problem."""
+        return self if self.target is None else self._fitted_target
+
+    @cached_property
+    def _fitted_target(self) -> AdjustmentProblem:
+        """The target under this problem's map; a problem that kept itself would stay in memory."""
         return self if self.target is None else self.target.weighed(self.whitening)
 
     def with_precision(self) -> AdjustmentProblem:

@@ -153,11 +153,17 @@ class CovarianceDegrees(Protocol):
     """Degrees of freedom of covariances that are not a residual variance times a known matrix."""
 
     def contrast_df(self, contrasts: Array) -> Array:
-        """Degrees of freedom ``(c,)`` of the variances of contrasts ``(d, c)``; NaN where these are unknown."""
+        """Degrees of freedom of the variances of contrasts ``(d, c)``; NaN where these are unknown.
+
+        ``(c,)``, or ``(n_features, c)`` where every feature has its own.
+        """
         ...
 
-    def joint_df(self, contrasts: Array) -> float:
-        """Degrees of freedom of the covariance matrix of contrasts ``(d, c)``, as those of a Wishart matrix."""
+    def joint_df(self, contrasts: Array) -> float | Array:
+        """Degrees of freedom of the covariance matrix of contrasts ``(d, c)``, as those of a Wishart matrix.
+
+        A number, or ``(n_features,)``.
+        """
         ...
 
     def flipped(self, flips: Array) -> Self:
@@ -190,7 +196,7 @@ class RegressionFit:
         Observations that each feature was fitted to; None where that is every sample.
     degrees : CovarianceDegrees or None
         Degrees of freedom of contrasts whose covariance was estimated itself (sandwich errors), the same for all
-        features; None where they are those of the residual variances.
+        features or each feature's own; None where they are those of the residual variances.
     """
 
     coef: Array

@@ -15,7 +15,14 @@ from latentadj.core.completion import complete
 from latentadj.core.matrix import ArrayMatrix, LeftOut
 from latentadj.data.finiteness import check_finite
 from latentadj.exceptions import AlignmentError, InputError, MethodError, NotConvergedWarning
-from latentadj.models import GLMModel, LinearModel, PrimaryModel, WeightedLinearModel
+from latentadj.models import (
+    GLMModel,
+    LinearModel,
+    PrimaryModel,
+    RobustLinearModel,
+    RobustWeightedModel,
+    WeightedLinearModel,
+)
 from latentadj.problem import AdjustmentProblem
 
 if TYPE_CHECKING:
@@ -119,15 +126,18 @@ def with_observation_weights(problem: AdjustmentProblem, weights: NDArray[np.flo
     MethodError
         For models other than least squares.
     """
-    if not isinstance(problem.fitted.model, LinearModel):
+    model = problem.fitted.model
+    if not isinstance(model, LinearModel | RobustLinearModel):
         raise MethodError(
             f"observation_weights= are for least squares, and features are fitted by "
-            f"{type(problem.fitted.model).__name__} here. Leave model= out."
+            f"{type(model).__name__} here. Leave model= out."
         )
-    target = replace(problem, model=WeightedLinearModel(ArrayMatrix(weights)))
+    given = ArrayMatrix(weights)
+    of_observed = model.of_observed(given) if isinstance(model, RobustLinearModel) else WeightedLinearModel(given)
+    whole, target = replace(problem, model=LinearModel()), replace(problem, model=of_observed)
     if (weights > 0).all():
-        return replace(problem, target=target)
-    return replace(problem, matrix=LeftOut(problem.matrix, weights), target=target)
+        return replace(whole, target=target)
+    return replace(whole, matrix=LeftOut(problem.matrix, weights), target=target)
 
 
 def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: bool) -> AdjustmentProblem:
@@ -180,9 +190,11 @@ def with_missing_values(problem: AdjustmentProblem, study: Study, *, left_out: b
 def _model_of_observed(model: PrimaryModel) -> PrimaryModel:
     if isinstance(model, LinearModel):
         return WeightedLinearModel()
-    if isinstance(model, WeightedLinearModel | GLMModel):
+    if isinstance(model, RobustLinearModel):
+        return model.of_observed()
+    if isinstance(model, WeightedLinearModel | RobustWeightedModel | GLMModel):
         return model
     raise MethodError(
-        f"missing='allow' is for least squares with ordinary errors, and features are fitted by {type(model).__name__} "
-        "here. Leave out the features or samples with missing values, or leave model= and inference= out."
+        f"missing='allow' is for least squares, and features are fitted by {type(model).__name__} here. Leave out the "
+        "features or samples with missing values, or leave model= out."
     )

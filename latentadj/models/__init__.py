@@ -5,6 +5,7 @@ from latentadj.models.glm import GLMModel
 from latentadj.models.linear import LinearModel
 from latentadj.models.names import resolve_model
 from latentadj.models.robust import RobustLinearModel
+from latentadj.models.robust_weighted import RobustWeightedModel
 from latentadj.models.voom import VoomModel
 from latentadj.models.weighted import WeightedLinearModel
 
@@ -13,6 +14,7 @@ __all__ = [
     "LinearModel",
     "PrimaryModel",
     "RobustLinearModel",
+    "RobustWeightedModel",
     "ScaledModel",
     "VoomModel",
     "WeighableModel",

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from latentadj.core.feature_sandwich import FeatureSandwich
 from latentadj.core.mixture_prior import MixturePrior
 from latentadj.core.regression import LinkUncertainty, RegressionFit
 from latentadj.core.sandwich import SandwichScores
@@ -53,7 +54,8 @@ CLASSES: dict[str, type[Any]] = {
     **{
         cls.__name__: cls
         for cls in (
-            AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate, FrameRecipe,
+            AdjustmentResult, CalibrationRecord, ConfoundingTest, CovariateInfo, Design, FactorEstimate,
+            FeatureSandwich, FrameRecipe,
             JointTests, KnownColumns, LevelCoding, LinkEstimate, LinkUncertainty, MixturePrior, NumFactorsResult,
             RegressionFit, RuleAnswer, SandwichScores, ShrunkenEffects, Subtraction, TestStatistics, VariancePrior,
             Whitening,

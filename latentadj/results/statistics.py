@@ -187,8 +187,8 @@ def test_contrasts(
         df = prior.df_total
         if fit.degrees is not None:
             own = fit.degrees.contrast_df(contrasts)
-            std_error[:, np.isnan(own)] = np.nan
-            df = _for_all_tests([error_df(fit, prior, nu) for nu in own], len(estimate))
+            std_error[np.broadcast_to(np.isnan(own), std_error.shape)] = np.nan
+            df = _for_all_tests([error_df(fit, prior, nu) for nu in np.moveaxis(own, -1, 0)], len(estimate))
         statistic = estimate / std_error
     p_value = np.asarray(t_two_sided_p(statistic, over_tests(df)))
     return TestStatistics(names, contrasts, estimate, std_error, statistic, p_value, df, prior)
@@ -197,14 +197,14 @@ def test_contrasts(
 test_contrasts.__test__ = False  # type: ignore[attr-defined]
 
 
-def error_df(fit: RegressionFit, prior: VariancePrior, own: float, n_contrasts: int = 1) -> float | Array:
+def error_df(fit: RegressionFit, prior: VariancePrior, own: float | Array, n_contrasts: int = 1) -> float | Array:
     """Degrees of freedom of estimated covariances, once the residual variances in them are replaced by a prior's.
 
     Parameters
     ----------
     fit : RegressionFit
     prior : VariancePrior
-    own : float
+    own : float or ndarray of shape (n_features,)
         Degrees of freedom of the covariance of the contrasts as it was estimated.
     n_contrasts : int, default=1
 
