@@ -48,11 +48,10 @@ def check_finite(
     """
     if not isinstance(values, np.ndarray):
         if not isinstance(values, ArrayMatrix):
-            found = run_pass(values, FinitenessKernel(allow_missing=allow_missing))[0]
-            return _raise(*found, allow_missing, sample_ids, feature_ids)
+            n_nan, n_inf, first = run_pass(values, FinitenessKernel(allow_missing=allow_missing))[0]
+            return _raise(n_nan, n_inf, first, allow_missing, sample_ids, feature_ids)
         values = values.values
-    n_nan = n_inf = 0
-    first: list[tuple[int, int]] = []
+    n_nan, n_inf, first = 0, 0, []
     for start, stop, by_rows in _chunks(values):
         block = values[start:stop] if by_rows else values[:, start:stop]
         if np.isfinite(block).all():
@@ -99,7 +98,7 @@ class FinitenessKernel:
         self.n_nan += int(missing.sum())
         self.n_inf += int(infinite.sum())
         bad = infinite if self.allow_missing else missing | infinite
-        cells = np.argwhere(bad.T)[: MOST_CELLS - len(self.first)] if len(self.first) < MOST_CELLS else []
+        cells = np.argwhere(bad.T)[: max(MOST_CELLS - len(self.first), 0)]
         self.first += [(int(i), int(j) + (columns.start or 0)) for j, i in cells]
 
     def merge(self, other: Self) -> None:

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import AdjustedMatrix, ArrayMatrix, FeatureMatrix, FeatureSubset
-from latentadj.core.regression import design_basis, design_pass, fit_regression
+from latentadj.core.regression import design_basis, design_pass
 from latentadj.data import align_samples, as_labelled_matrix
 from latentadj.diagnostics.association import aligned_table
 from latentadj.exceptions import InputError
 from latentadj.results import AdjustmentResult
+from latentadj.results.components import shown_loadings
 
 Array = NDArray[np.float64]
 
@@ -176,36 +177,6 @@ def explored_study(data: Any, sample_data: pd.DataFrame | None = None, *, what: 
     samples = found.sample_ids or tuple(f"sample{i + 1}" for i in range(found.shape[0]))
     features = np.arange(found.shape[1]) if found.feature_ids is None else found.feature_ids
     return ExploredStudy({"before": ArrayMatrix(found.values)}, samples, features, table)
-
-
-def shown_loadings(result: AdjustmentResult, matrix: FeatureMatrix) -> Array:
-    """Return what one unit of each factor adds to the values at hand, shape (n_features, k).
-
-    Parameters
-    ----------
-    result : AdjustmentResult
-    matrix : FeatureMatrix of shape (n_samples, n_features)
-        Its data.
-
-    Returns
-    -------
-    ndarray of shape (n_features, k)
-        The loadings of the result where features were fitted to these values by one least-squares fit. Where they
-        were fitted elsewhere (to counts, to some of the values, with weights of their own), the fit may be on another
-        scale, and the values are regressed on the full design.
-
-    Examples
-    --------
-    >>> import latentadj as la
-    >>> X = np.random.default_rng(0).normal(size=(12, 30))
-    >>> res = la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=1)
-    >>> bool(np.array_equal(shown_loadings(res, res.matrix), res.loadings))
-    True
-    """
-    if result.fit.cov_unscaled.ndim == 2:
-        return np.asarray(result.loadings.to_numpy())
-    known = len(result.design.names)
-    return fit_regression(matrix, result.full_design.matrix).coef[:, known:]
 
 
 def _study_of_result(result: AdjustmentResult, sample_data: pd.DataFrame | None, what: str) -> ExploredStudy:

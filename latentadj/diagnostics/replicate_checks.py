@@ -16,6 +16,7 @@ from latentadj.core.regression import design_basis
 from latentadj.data.annotations import resolve_annotation
 from latentadj.diagnostics.check import CheckResult
 from latentadj.results import AdjustmentResult
+from latentadj.results.components import shown_loadings
 
 Array = NDArray[np.float64]
 
@@ -96,7 +97,8 @@ def replicates_come_closer(result: AdjustmentResult, matrix: FeatureMatrix, memb
         cause = "No two samples are replicates."
         return CheckResult(name, "unknown", "warning", cause, "Check the labels.")
     (before,) = run_pass(matrix, ProjectionKernel(within, matrix.shape[1]))
-    after = before - result.loadings.to_numpy() @ (within.T @ result.estimate.scores).T
+    loadings = np.nan_to_num(shown_loadings(result, matrix))
+    after = before - loadings @ (within.T @ result.estimate.scores).T
     weights = _precision(result)
     free = 1.0 - result.n_factors / (result.n_samples - result.design.rank)
     total = float(np.sum(weights[:, None] * before**2))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from latentadj.diagnostics import feature_values
+from latentadj.diagnostics.feature_values import feature_values
 from latentadj.exceptions import InputError
 from latentadj.plots.levels import Levels, level_handles, levels_of
 from latentadj.plots.panels import TITLES, one_or_tuple, outside_legend, panel_axes

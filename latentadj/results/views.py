@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from latentadj.exceptions import InputError
-from latentadj.results.components import Components, sample_components
+from latentadj.results.components import Components, sample_components, shown_loadings
 from latentadj.results.contrasts import contrast_table
 from latentadj.results.decisions import DecisionRule, decision_table
 from latentadj.results.minimum_effect import minimum_effect_table, resolved_threshold
@@ -215,7 +215,7 @@ class ResultViews:
             raise InputError("Principal components need the data, which a saved result does not hold.")
         weights = None
         if which == "after" and self.n_factors:
-            weights = self.loadings.to_numpy()
+            weights = shown_loadings(self, self.matrix)
         return sample_components(self.matrix, self.estimate.scores, weights, n_components)
 
     def shrink(self: Any, mixture: str = "uniform") -> ShrunkenEffects:
