@@ -41,7 +41,9 @@ def sample_table(n: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 @functools.cache
-def hidden_batch(n: int = 40, m: int = 600, n_factors: int | str = "auto", seed: int = 0) -> la.AdjustmentResult:
+def hidden_batch(
+    n: int = 40, m: int = 600, n_factors: int | str = "auto", seed: int = 0, **options: object
+) -> la.AdjustmentResult:
     """A batch balanced against the group moves every feature and is in the sample table only."""
     rng = np.random.default_rng(seed)
     table = sample_table(n, rng)
@@ -49,7 +51,7 @@ def hidden_batch(n: int = 40, m: int = 600, n_factors: int | str = "auto", seed:
     effect = np.outer(table["group"] == "case", (np.arange(m) < m // 10) * 1.5)
     X = pd.DataFrame(8 + shift + effect + rng.normal(size=(n, m)), index=table.index)
     X.columns = [f"g{i}" for i in range(m)]
-    return quiet(X, "~ group", table, n_factors=n_factors)
+    return quiet(X, "~ group", table, n_factors=n_factors, **options)
 
 
 @functools.cache

@@ -80,7 +80,7 @@ def test_scree_holds_shares_null_and_the_number_used():
 
 
 def test_scree_is_computed_when_the_number_was_given():
-    given, chosen = hidden_batch(n_factors=1), hidden_batch()
+    given, chosen = hidden_batch(n_factors=0, sample_weights="quality"), hidden_batch()
     np.testing.assert_allclose(scree_table(given)["share"], scree_table(chosen)["share"], atol=1e-10)
     assert scree_table(given)["null_upper"].isna().all()
     with pytest.raises(InputError, match="keeps no residual spectrum"):
