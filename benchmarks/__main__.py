@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import missing, regression, rivals, surrogate, tails
+from benchmarks import known_batches, missing, regression, rivals, surrogate, tails
 from benchmarks.measure import Row, measure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -33,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--slow", action="store_true", help="also the rivals that take minutes")
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter with Python packages for ComBat (with --slow)")
     parser.add_argument("--write", action="store_true", help=f"write the table to docs/{PAGE.name}")
     options = parser.parse_args()
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
@@ -43,6 +44,9 @@ def main() -> int:
             kept &= _emit(measure(case, options.repeats), lines)
     for row in regression.memory_rows() + missing.factor_rows() + rivals.rows(options.repeats, slow=options.slow):
         kept &= _emit(row, lines)
+    if options.slow:
+        for row in known_batches.rows(options.peers, options.repeats):
+            kept &= _emit(row, lines)
     if options.write:
         PAGE.write_text(HEADER + "\n".join(lines) + "\n")
     return 0 if kept else 1
