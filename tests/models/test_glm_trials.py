@@ -66,7 +66,9 @@ def test_genotypes_are_two_trials_each():
     design = np.column_stack([np.ones(n), x])
     one = GLMModel(trials=2).fit(ArrayMatrix(dosage), design_basis(design))
     alleles = np.concatenate([dosage >= 1, dosage == 2]).astype(float)
-    other = GLMModel("binomial").fit(ArrayMatrix(alleles), design_basis(np.tile(design, (2, 1))))
+    other = GLMModel("binomial", statistic="likelihood_ratio").fit(
+        ArrayMatrix(alleles), design_basis(np.tile(design, (2, 1)))
+    )
     np.testing.assert_allclose(one.coef, other.coef, atol=1e-9)
     contrast = np.eye(2)[:, [1]]
     np.testing.assert_allclose(one.ratios.rise(contrast), other.ratios.rise(contrast), atol=1e-8)
@@ -89,13 +91,14 @@ def test_missing_values_are_samples_left_out(family):
         y = (y > 18).astype(float)
     lost = rng.random(y.shape) < 0.15
     size, design = rng.uniform(0.5, 2, n), np.column_stack([np.ones(n), rng.normal(size=n)])
-    model = GLMModel(family, size_factors=size, dispersion=0.2)
+    ratio = {"dispersion": 0.2, "statistic": "likelihood_ratio"}
+    model = GLMModel(family, size_factors=size, **ratio)
     fit = model.fit(ArrayMatrix(np.where(lost, np.nan, y)), design_basis(design))
     np.testing.assert_array_equal(fit.n_obs, n - lost.sum(axis=0))
     shift = np.log(size).mean()
     for j in range(40):
         seen = ~lost[:, j]
-        part = GLMModel(family, size_factors=size[seen], dispersion=0.2)
+        part = GLMModel(family, size_factors=size[seen], **ratio)
         alone = part.fit(ArrayMatrix(y[seen][:, [j]]), design_basis(design[seen]))
         expected = alone.coef[0] + np.array([shift - np.log(size[seen]).mean(), 0]) * (family != "binomial")
         np.testing.assert_allclose(fit.coef[j], expected, atol=1e-8)
