@@ -155,6 +155,12 @@ def _add_analysis(fit: Parser) -> None:
         default=[],
         help="option of the method, e.g. --set max_iter=5; may be repeated",
     )
+    _add_tests(group)
+    group.add_argument("--seed", metavar="N", type=whole_number, default=0, help="random seed (default: 0)")
+    group.add_argument("--threads", metavar="N", type=positive_number, help="worker threads (default: all cores)")
+
+
+def _add_tests(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--inference",
         metavar="NAME",
@@ -182,8 +188,6 @@ def _add_analysis(fit: Parser) -> None:
         action="store_true",
         help="test data that remember an adjustment (parquet, h5ad), with what was removed back in the design",
     )
-    group.add_argument("--seed", metavar="N", type=whole_number, default=0, help="random seed (default: 0)")
-    group.add_argument("--threads", metavar="N", type=positive_number, help="worker threads (default: all cores)")
 
 
 def _add_output(fit: Parser) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.content_noise import Keys, normal_noise, value_keys
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 
 
 @dataclass(frozen=True)
-class CompletedMatrix(_Blocked):
+class CompletedMatrix(FeatureView):
     """Another matrix, completed block by block: what a model fits, and noise as strong as that of observed values.
 
     Parameters
@@ -40,16 +39,6 @@ class CompletedMatrix(_Blocked):
     noise: Array
     usable: NDArray[np.bool_]
     sample_keys: Keys
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the completed block."""

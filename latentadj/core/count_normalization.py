@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.linalg import lstsq
 
 from latentadj.core.counts import MILLION, LogCounts
 from latentadj.core.kernels import ProjectionKernel
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 from latentadj.core.passes import run_pass
 
 
 @dataclass(frozen=True)
-class NormalizedCounts(_Blocked):
+class NormalizedCounts(FeatureView):
     """Counts whose logarithms had ``scores @ loadings.T`` subtracted; whole numbers, at least 0.
 
     Parameters
@@ -36,16 +35,6 @@ class NormalizedCounts(_Blocked):
     base: LogCounts
     scores: Array
     loadings: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the normalised counts of a block."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 from latentadj.core.passes import run_pass
 from latentadj.exceptions import DataScaleWarning, InputError
 
@@ -17,7 +17,7 @@ MILLION = 1e6
 
 
 @dataclass(frozen=True)
-class LogCounts(_Blocked):
+class LogCounts(FeatureView):
     """Logarithms of another matrix's counts, made block by block.
 
     Parameters
@@ -46,16 +46,6 @@ class LogCounts(_Blocked):
     base: FeatureMatrix
     library_sizes: Array | None
     prior: float
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the logarithms of the block."""

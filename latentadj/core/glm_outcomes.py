@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.glm_families import possible_families
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 
 
 class OutcomeKernel:
@@ -95,7 +95,7 @@ def _shares(successes: Array, trials: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class SmoothedLogits(_Blocked):
+class SmoothedLogits(FeatureView):
     """Logits of shares of successes with half a success and half a failure added, made block by block.
 
     Parameters
@@ -113,16 +113,6 @@ class SmoothedLogits(_Blocked):
 
     base: FeatureMatrix
     trials: FeatureMatrix
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the logits of a block; NaN where successes are missing."""

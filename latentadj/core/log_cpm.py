@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from latentadj.core.counts import MILLION
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 
 
 @dataclass(frozen=True)
-class LogCountsPerMillion(_Blocked):
+class LogCountsPerMillion(FeatureView):
     """log2 counts per million of another matrix's counts, with a prior count in proportion to the library size.
 
     Parameters
@@ -42,16 +41,6 @@ class LogCountsPerMillion(_Blocked):
     base: FeatureMatrix
     library_sizes: Array
     prior: float
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the logarithms of the block."""

@@ -165,8 +165,24 @@ class FeatureSubset(_Blocked):
         return np.concatenate(parts, axis=1)
 
 
+class FeatureView(_Blocked):
+    """A view of another matrix, `base`, with its shape; values are made as float64 when a block is read."""
+
+    base: FeatureMatrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, n_features)``."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Always float64."""
+        return np.dtype(np.float64)
+
+
 @dataclass(frozen=True)
-class AdjustedMatrix(_Blocked):
+class AdjustedMatrix(FeatureView):
     """A matrix minus ``scores @ loadings.T``, for display and prediction; made block by block.
 
     Parameters
@@ -179,16 +195,6 @@ class AdjustedMatrix(_Blocked):
     base: FeatureMatrix
     scores: Array
     loadings: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the block with the factors' part subtracted."""
@@ -234,7 +240,7 @@ class RotatedMatrix(_Blocked):
 
 
 @dataclass(frozen=True)
-class PrecisionScaledResiduals(_Blocked):
+class PrecisionScaledResiduals(FeatureView):
     """What a design leaves of another matrix, times the roots of observation weights.
 
     Parameters
@@ -250,16 +256,6 @@ class PrecisionScaledResiduals(_Blocked):
     basis: Array
     weights: FeatureMatrix
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
-
     def read(self, columns: slice) -> Array:
         """Return the scaled residuals of the block."""
         block = self.base.read(columns)
@@ -271,7 +267,7 @@ class PrecisionScaledResiduals(_Blocked):
 
 
 @dataclass(frozen=True)
-class LeftOut(_Blocked):
+class LeftOut(FeatureView):
     """Another matrix with NaN where an observation has no weight.
 
     Parameters
@@ -283,16 +279,6 @@ class LeftOut(_Blocked):
 
     base: FeatureMatrix
     weights: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the block with gaps."""

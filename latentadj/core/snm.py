@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.curve_mixed_model import BinAverages, CurveModel, fit_curves
 from latentadj.core.kernels import ScoreKernel
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, design_basis, design_pass
 from latentadj.core.smoothing import natural_spline_basis
@@ -45,7 +44,7 @@ class IntensityBins:
 
 
 @dataclass(frozen=True)
-class CurveAdjusted(_Blocked):
+class CurveAdjusted(FeatureView):
     """A matrix minus a curve of each sample, taken at each feature's fitted value in that sample.
 
     Parameters
@@ -63,16 +62,6 @@ class CurveAdjusted(_Blocked):
     coef: Array
     knots: Array
     curves: Array
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the block without the curves."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import cholesky, solve, solve_triangular
 
-from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def keeping_constants(transform: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class WhitenedMatrix(_Blocked):
+class WhitenedMatrix(FeatureView):
     """Another matrix with its samples mapped by a `Whitening`, block by block.
 
     Parameters
@@ -121,16 +121,6 @@ class WhitenedMatrix(_Blocked):
 
     base: FeatureMatrix
     whitening: Whitening
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_samples, n_features)``."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Always float64."""
-        return np.dtype(np.float64)
 
     def read(self, columns: slice) -> Array:
         """Return the mapped block."""

@@ -236,4 +236,4 @@ def test_type_one_error_of_poisson_and_binary(capsys):
     with capsys.disabled():
         print(f"\nPoisson {poisson:.4f}, binary {binary:.4f}")
     assert 0.04 <= poisson <= 0.06
-    assert 0.04 <= binary <= 0.06
+    assert 0.035 <= binary <= 0.055, "Wald tests of few 0/1 outcomes are a little conservative"
