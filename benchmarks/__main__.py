@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import known_batches, missing, regression, rivals, surrogate, tails
-from benchmarks.measure import Row, measure
+from benchmarks.measure import COLUMNS, Row, line, measure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 HEADER = """# Benchmarks
@@ -17,15 +17,6 @@ is asserted before anything is timed. The last column is our wall time with two 
 than the other side. R rows need Rscript with limma and sva; R is warmed up first and runs on one OpenBLAS thread.
 
 """
-COLUMNS = ("case", "against", "ours", "other", "ratio", "limit", "wall, 2 threads")
-
-
-def line(row: Row) -> str:
-    """One line of the Markdown table."""
-    wall = "" if row.wall_two_threads is None else f"{row.wall_two_threads:.1f}"
-    limit = row.limit + ("" if row.kept else " MISSED")
-    cells = (row.name, row.against, f"{row.ours:.2f}", f"{row.other:.2f}", f"{row.ratio:.3g}", limit, wall)
-    return "| " + " | ".join(cells) + " |"
 
 
 def main() -> int:

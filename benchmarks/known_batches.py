@@ -19,9 +19,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import latentadj as la
-from benchmarks.__main__ import COLUMNS, line
 from benchmarks.batch_rivals import PACKAGES
-from benchmarks.measure import Row, cpu_ms
+from benchmarks.measure import COLUMNS, Row, cpu_ms, line
 from benchmarks.rivals import rscript
 from latentadj.samples import duplicate_correlation
 

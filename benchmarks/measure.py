@@ -94,3 +94,15 @@ def verdict(case: Case, ratio: float) -> tuple[str, bool]:
     if case.min_ratio is not None:
         return f"<= 1/{case.min_ratio:g}", 1.0 / ratio >= case.min_ratio
     return "", True
+
+
+#: Of the Markdown table that rows are printed in.
+COLUMNS = ("case", "against", "ours", "other", "ratio", "limit", "wall, 2 threads")
+
+
+def line(row: Row) -> str:
+    """One line of the Markdown table."""
+    wall = "" if row.wall_two_threads is None else f"{row.wall_two_threads:.1f}"
+    limit = row.limit + ("" if row.kept else " MISSED")
+    cells = (row.name, row.against, f"{row.ours:.2f}", f"{row.other:.2f}", f"{row.ratio:.3g}", limit, wall)
+    return "| " + " | ".join(cells) + " |"

@@ -103,7 +103,7 @@ def rows(repeats: int, n_features: int = 100_000, n_samples: int = 500) -> Itera
 
 def main(emit: Callable[[str], object] = print) -> int:
     """Print one line per comparison; exit status 1 if a limit is missed."""
-    from benchmarks.__main__ import COLUMNS, line
+    from benchmarks.measure import COLUMNS, line
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.out_of_core", description=__doc__.splitlines()[0])
     parser.add_argument("--features", type=int, default=100_000)
