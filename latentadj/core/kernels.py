@@ -6,12 +6,13 @@ residual sum of squares is recomputed from explicit residuals where the subtract
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 
 #: Below this share of the total, ``|y|^2 - |Q'y|^2`` has lost too many digits and is recomputed.
 CANCELLATION = 1e-8
@@ -19,11 +20,15 @@ CANCELLATION = 1e-8
 MEAN_DOMINATES = 1e-3
 
 
-class Scratch:
-    """A reusable buffer that takes the shape and the memory order of the block it stands for."""
+class Scratch(threading.local):
+    """A reusable buffer, one per thread, that takes the shape and the memory order of the block it stands for."""
 
     def __init__(self) -> None:
         self._flat: Array = np.empty(0)
+
+    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
+        """Travel to another process without the buffer."""
+        return Scratch, ()
 
     def like(self, block: Array) -> Array:
         """Return an uninitialised array of the shape and memory order of `block`."""
@@ -63,7 +68,7 @@ class RegressionSums:
     mean: Array
 
 
-class RegressionKernel:
+class RegressionKernel(PassKernel):
     """Coordinates in an orthonormal basis and the residual sum of squares, for all features at once.
 
     Parameters
@@ -83,6 +88,8 @@ class RegressionKernel:
     design fits almost exactly) have their residuals formed explicitly.
     """
 
+    rows = {"effects": 0, "rss": 0, "tss": 0, "mean": 0}
+
     def __init__(self, basis: Array, n_features: int, *, centred: bool) -> None:
         n_samples, rank = basis.shape
         self.basis = basis
@@ -94,12 +101,6 @@ class RegressionKernel:
         self.rss = np.empty(n_features)
         self.tss = np.empty(n_features)
         self.mean = np.empty(n_features)
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of the features of one block."""
@@ -146,15 +147,12 @@ class RegressionKernel:
             effects += np.outer(constant, mean)
         return effects.T, tss, rss
 
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
-
     def result(self) -> RegressionSums:
         """Return the sums of all features."""
         return RegressionSums(self.effects, self.rss, self.tss, self.mean)
 
 
-class GramKernel:
+class GramKernel(PassKernel):
     """Sample Gram matrix ``sum_j w_j^2 r_j r_j'`` of features with a design removed.
 
     Parameters
@@ -173,6 +171,9 @@ class GramKernel:
     digits that the means take up. Work is ``m n^2`` for m features.
     """
 
+    reads = {"mean": 0, "weights": 0}
+    sums = ("gram",)
+
     def __init__(
         self,
         n_samples: int,
@@ -186,12 +187,6 @@ class GramKernel:
         self.weights = weights
         self.gram = np.zeros((n_samples, n_samples))
         self._scratch = Scratch()
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, gram=np.zeros_like(self.gram), _scratch=Scratch())
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Add the products of one block."""
@@ -209,16 +204,12 @@ class GramKernel:
         out: Array = basis @ (basis.T @ block)
         return out
 
-    def merge(self, other: Self) -> None:
-        """Add another run's Gram matrix."""
-        self.gram += other.gram
-
     def result(self) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)``."""
         return self.gram
 
 
-class ProjectionKernel:
+class ProjectionKernel(PassKernel):
     """Coordinates of every feature along some sample-space directions: ``Y' V``.
 
     Parameters
@@ -230,30 +221,23 @@ class ProjectionKernel:
         constant, and for the digits of those that are).
     """
 
+    rows = {"coordinates": 0}
+
     def __init__(self, directions: Array, n_features: int, *, centred: bool = False) -> None:
         centre = directions.mean(axis=0) if centred else 0.0
         self.directions = np.ascontiguousarray(directions - centre).T
         self.coordinates = np.empty((n_features, directions.shape[1]))
 
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def update(self, block: Array, columns: slice) -> None:
         """Write the coordinates of one block's features."""
         self.coordinates[columns] = (self.directions @ block).T
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> Array:
         """Return the coordinates ``(n_features, k)``."""
         return self.coordinates
 
 
-class ScoreKernel:
+class ScoreKernel(PassKernel):
     """Sample-space sums over features: ``Y W`` for per-feature coefficients, ``(n_samples, k)``.
 
     Parameters
@@ -264,16 +248,13 @@ class ScoreKernel:
         Subtracted from each feature before the sum (its training mean, say).
     """
 
+    reads = {"coefficients": 0, "offset": 0}
+    sums = ("total",)
+
     def __init__(self, n_samples: int, coefficients: Array, *, offset: Array | None = None) -> None:
         self.coefficients = coefficients
         self.offset = offset
         self.total = np.zeros((n_samples, coefficients.shape[1]))
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, total=np.zeros_like(self.total))
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Add one block's contribution."""
@@ -282,10 +263,6 @@ class ScoreKernel:
             self.total += block @ coefficients
         else:
             self.total += (block - self.offset[columns]) @ coefficients
-
-    def merge(self, other: Self) -> None:
-        """Add another run's sum."""
-        self.total += other.total
 
     def result(self) -> Array:
         """Return the sums ``(n_samples, k)``."""

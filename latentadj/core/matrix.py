@@ -165,6 +165,36 @@ class FeatureSubset(_Blocked):
         return np.concatenate(parts, axis=1)
 
 
+@dataclass(frozen=True)
+class FeatureWindow(_Blocked):
+    """Consecutive features of another matrix.
+
+    Parameters
+    ----------
+    base : FeatureMatrix of shape (n_samples, n_features)
+    start, stop : int
+        First feature, and the one after the last.
+    """
+
+    base: FeatureMatrix
+    start: int
+    stop: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_samples, stop - start)``."""
+        return self.base.shape[0], self.stop - self.start
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Storage type of the underlying matrix."""
+        return self.base.dtype
+
+    def read(self, columns: slice) -> Array:
+        """Read the block at its place in the whole matrix."""
+        return self.base.read(slice(self.start + columns.start, self.start + columns.stop))
+
+
 class FeatureView(_Blocked):
     """A view of another matrix, `base`, with its shape; values are made as float64 when a block is read."""
 

@@ -10,11 +10,9 @@ times slower than one (PERFORMANCE notes, "thread trap").
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from typing import Any, Protocol, Self, TypeVar
 
@@ -22,18 +20,27 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from latentadj.core.matrix import Array, FeatureMatrix, default_width
+from latentadj.core.pass_kernel import PassKernel
+from latentadj.core.pass_options import (
+    NoProgress,
+    PassRecord,
+    Progress,
+    Run,
+    available_cores,
+    current_options,
+    pass_options,
+)
+
+__all__ = ["N_RUNS", "Kernel", "available_cores", "do_run", "one_blas_thread", "pass_options", "run_pass"]
 
 R_co = TypeVar("R_co", covariant=True)
 
 #: Contiguous runs of blocks in a pass; fixed, so that sums are formed in the same order on every machine.
 N_RUNS = 16
 
-_n_threads: ContextVar[int | None] = ContextVar("n_threads", default=None)
-_width: ContextVar[int | None] = ContextVar("width", default=None)
-
 
 class Kernel(Protocol[R_co]):
-    """An accumulator over feature blocks."""
+    """An accumulator over feature blocks; `PassKernel` writes all but `update` and `result`."""
 
     def fork(self) -> Self:
         """Return an empty accumulator for one run; arrays with one row per feature may be shared."""
@@ -50,43 +57,6 @@ class Kernel(Protocol[R_co]):
     def result(self) -> R_co:
         """Return what was accumulated."""
         ...
-
-
-@contextmanager
-def pass_options(*, n_threads: int | None = None, width: int | None = None) -> Iterator[None]:
-    """Set the number of worker threads and the block width for the passes inside a ``with`` block.
-
-    Parameters
-    ----------
-    n_threads : int, optional
-        Worker threads; by default the number of usable cores.
-    width : int, optional
-        Features per block; by default about half a megabyte worth.
-
-    Examples
-    --------
-    >>> from latentadj.core.matrix import ArrayMatrix
-    >>> from latentadj.core.kernels import GramKernel
-    >>> Y = ArrayMatrix(np.ones((2, 5)))
-    >>> with pass_options(n_threads=1, width=2):
-    ...     (gram,) = run_pass(Y, GramKernel(n_samples=2))
-    >>> gram
-    array([[5., 5.],
-           [5., 5.]])
-    """
-    tokens = _n_threads.set(n_threads), _width.set(width)
-    try:
-        yield
-    finally:
-        _n_threads.reset(tokens[0])
-        _width.reset(tokens[1])
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager
@@ -127,30 +97,71 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None, 
     tuple
         One result per kernel.
     """
+    options = current_options()
     usual = wider * default_width(Y.shape[0]) if wider > 1 else None
-    blocks = list(Y.column_blocks(width or _width.get() or usual))
-    runs = [list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))]
-    n_threads = min(_n_threads.get() or available_cores(), len(runs))
-    with one_blas_thread():
-        if n_threads == 1:
-            forks = (_do_run(Y, run, kernels) for run in runs)
-            _merge_in_order(kernels, forks)
-        else:
-            with ThreadPoolExecutor(n_threads) as pool:
-                _merge_in_order(kernels, pool.map(lambda run: _do_run(Y, run, kernels), runs))
+    runs = _runs(list(Y.column_blocks(width or options.width or usual)))
+    progress = options.progress or NoProgress()
+    portable = all(isinstance(kernel, PassKernel) for kernel in kernels)
+    progress.begin(Y.shape[1])
+    if not (portable and options.executor and options.executor.carry_out(Y, runs, kernels, progress)):
+        record = options.checkpoint.begin(Y, runs, kernels) if portable and options.checkpoint else None
+        _on_threads(Y, runs, kernels, record, progress, options.n_threads or available_cores())
     return tuple(kernel.result() for kernel in kernels)
 
 
-def _do_run(Y: FeatureMatrix, blocks: Sequence[slice], kernels: Sequence[Kernel[Any]]) -> list[Kernel[Any]]:
-    forks = [kernel.fork() for kernel in kernels]
-    for columns in blocks:
+def _runs(blocks: list[slice]) -> list[list[slice]]:
+    """Group blocks into contiguous runs."""
+    return [list(run) for run in np.array_split(np.array(blocks, dtype=object), min(N_RUNS, len(blocks) or 1))]
+
+
+def _on_threads(
+    Y: FeatureMatrix,
+    runs: Sequence[Run],
+    kernels: Sequence[Kernel[Any]],
+    record: PassRecord | None,
+    progress: Progress,
+    n_threads: int,
+) -> None:
+    """Carry out a pass on threads of this process and merge the runs in order."""
+
+    def job(number: int) -> list[Kernel[Any]]:
+        forks = [kernel.fork() for kernel in kernels]
+        run = runs[number]
+        columns = slice(run[0].start, run[-1].stop) if run else slice(0, 0)
+        if record is None or not record.restore(number, forks, columns):
+            do_run(Y, run, forks)
+            if record is not None:
+                record.save(number, forks, columns)
+        return forks
+
+    with one_blas_thread():
+        if min(n_threads, len(runs)) == 1:
+            _merge_in_order(kernels, runs, map(job, range(len(runs))), progress)
+        else:
+            with ThreadPoolExecutor(min(n_threads, len(runs))) as pool:
+                _merge_in_order(kernels, runs, pool.map(job, range(len(runs))), progress)
+
+
+def do_run(Y: FeatureMatrix, run: Run, kernels: Sequence[Kernel[Any]], offset: int = 0) -> None:
+    """Feed the blocks of one run to kernels.
+
+    Parameters
+    ----------
+    Y : FeatureMatrix of shape (n_samples, n_features)
+    run : sequence of slice
+    kernels : sequence of Kernel
+    offset : int, default=0
+        Position of the feature that the kernels call 0 (those that `PassKernel.carved` made).
+    """
+    for columns in run:
         block = Y.read(columns)
-        for fork in forks:
-            fork.update(block, columns)
-    return forks
+        own = slice(columns.start - offset, columns.stop - offset)
+        for kernel in kernels:
+            kernel.update(block, own)
 
 
-def _merge_in_order(kernels: Sequence[Kernel[Any]], runs: Any) -> None:
-    for forks in runs:
+def _merge_in_order(kernels: Sequence[Kernel[Any]], runs: Sequence[Run], done: Any, progress: Progress) -> None:
+    for run, forks in zip(runs, done, strict=True):
         for kernel, fork in zip(kernels, forks, strict=True):
             kernel.merge(fork)
+        progress.advance(run[-1].stop - run[0].start if run else 0)
