@@ -45,10 +45,13 @@ def run_fit(args: Namespace, terminal: Terminal) -> None:
     ------
     LatentAdjError
     """
-    plan = OutputPlan(Path(args.out), args.overwrite, args.format, args.report)
-    with _threads(args.threads), plan.staged(_inputs(args).values()) as staging:
+    plan = OutputPlan(Path(args.out), args.overwrite, args.format, args.report, args.adjusted)
+    inputs = _inputs(args).values()
+    unfinished = UnfinishedRun(args, inputs, terminal)
+    with _threads(args.threads), plan.staged(inputs) as staging, unfinished.kept():
         result = _fit(args, terminal)
         names = write_outputs(result, staging, plan, _command(args), terminal)
+    unfinished.finish()
     show_result(terminal, result)
     show_files(terminal, args.out, names, plan.leftovers(names))
 
@@ -59,15 +62,16 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
     if samples is not None:
         _check_formula(args.formula, samples, args.samples)
     with terminal.stage(f"Reading {args.matrix}"):
-        matrix = read_matrix(args.matrix, orientation=args.orientation, layer=args.layer)
+        matrix = _read(args)
     _require_samples(args, matrix, samples)
     controls = _read_controls(args, matrix)
     options = _checked_options(args, controls)
     weights = None if args.observation_weights is None else _frame(args.observation_weights)
     covariance = None if args.sample_covariance is None else _frame(args.sample_covariance)
-    with terminal.stage(f"Fitting {matrix.shape[0]} samples x {matrix.shape[1]} features"):
+    _say_what_is_needed(args, matrix, terminal)
+    with terminal.work(f"Fitting {matrix.shape[0]} samples x {matrix.shape[1]} features"):
         return adjust(
-            matrix,
+            matrix.source,
             args.formula,
             samples,
             method=args.method,
@@ -82,7 +86,6 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             sample_covariance=covariance,
             missing=args.missing,
             random_state=args.seed,
-            orientation=args.orientation,
             allow_invalid=args.allow_invalid,
             allow_adjusted=args.allow_adjusted,
             **options,

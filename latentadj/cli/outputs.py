@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from latentadj.cli.terminal import Terminal
+from latentadj.data.stores.writing import files_of, require_matrix_writer
+from latentadj.data.table_blocks import require_table_writer
 from latentadj.data.writers import atomic_directory, write_json_atomic, write_table_atomic
 from latentadj.exceptions import MissingExtraError, OutputError
 from latentadj.results import AdjustmentResult
 
 #: Every name the command line may write; only these are ever replaced.
-OWNED = ("results.csv", "results.parquet", "factors.csv", "manifest.json", "report.html")
+OWNED = (
+    "results.csv",
+    "results.parquet",
+    "results.zarr",
+    "factors.csv",
+    "manifest.json",
+    "report.html",
+    *(name for kind in ("npy", "zarr", "h5") for name in files_of(f"adjusted.{kind}")),
+)
+#: Moved last: with it the other files are there.
+SEAL = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -27,10 +38,12 @@ class OutputPlan:
     directory : Path
     overwrite : bool
         Replace earlier output in `directory`.
-    table_format : {"csv", "parquet"}
+    table_format : {"csv", "parquet", "zarr"}
         Of the results table.
     report : bool
         Write report.html.
+    adjusted : {None, "npy", "zarr", "h5"}
+        Kind of file for the adjusted data.
 
     Examples
     --------
@@ -42,11 +55,17 @@ class OutputPlan:
     overwrite: bool = False
     table_format: str = "csv"
     report: bool = True
+    adjusted: str | None = None
 
     @property
     def table_name(self) -> str:
         """File name of the results table."""
         return f"results.{self.table_format}"
+
+    @property
+    def adjusted_name(self) -> str | None:
+        """File name of the adjusted data."""
+        return None if self.adjusted is None else f"adjusted.{self.adjusted}"
 
     @contextmanager
     def staged(self, inputs: Iterable[Path] = ()) -> Iterator[Path]:
@@ -67,23 +86,18 @@ class OutputPlan:
             Earlier output is there, the place cannot be written to, or it holds one of the inputs; all before
             the body runs.
         MissingExtraError
-            Parquet without pyarrow.
+            Parquet without pyarrow, zarr or HDF5 without zarr or h5py.
         """
-        self._require_parquet()
+        require_table_writer(self.table_name)
+        if self.adjusted_name is not None:
+            require_matrix_writer(self.adjusted_name)
         self._spare(inputs)
-        with atomic_directory(self.directory, overwrite=self.overwrite, owned=OWNED) as staging:
+        with atomic_directory(self.directory, overwrite=self.overwrite, owned=OWNED, seal=SEAL) as staging:
             yield staging
 
     def leftovers(self, written: Iterable[str]) -> list[str]:
         """Names of earlier output in the directory that was not replaced."""
         return [name for name in OWNED if name not in set(written) and (self.directory / name).exists()]
-
-    def _require_parquet(self) -> None:
-        if self.table_format == "parquet" and find_spec("pyarrow") is None:
-            raise MissingExtraError(
-                'Writing .parquet needs pyarrow, which is not installed. Run: pip install "latentadj[parquet]", or '
-                "use --format csv."
-            )
 
     def _spare(self, inputs: Iterable[Path]) -> None:
         mine = {(self.directory / name).resolve() for name in OWNED}
@@ -115,8 +129,12 @@ def write_outputs(
     """
     names = [plan.table_name, "factors.csv", "manifest.json"]
     with terminal.stage("Writing the tables"):
-        write_table_atomic(result.tidy(), staging / plan.table_name, index=False)
+        result.write_table(staging / plan.table_name)
         write_table_atomic(result.factors.rename_axis("sample"), staging / "factors.csv")
+    if plan.adjusted_name is not None:
+        with terminal.work("Writing the adjusted data"):
+            result.write_adjusted(staging / plan.adjusted_name)
+        names.append(plan.adjusted_name)
     if plan.report and _write_report(result, staging / "report.html", terminal):
         names.append("report.html")
     write_json_atomic(_manifest(result, command, names, terminal), staging / "manifest.json")

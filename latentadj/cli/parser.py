@@ -7,7 +7,9 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from latentadj.cli.catalogue import run_methods
+from latentadj.cli.compare import add_compare
 from latentadj.cli.demo import DEMO_DIR, run_demo
+from latentadj.cli.explore import add_explore
 from latentadj.cli.fit import run_fit
 from latentadj.cli.settings import setting
 from latentadj.exceptions import InputError
@@ -17,8 +19,11 @@ FIT_DIR = "latentadj-out"
 _EPILOGUE = """\
 examples:
   latentadj demo
+  latentadj explore expression.csv --samples samples.csv
   latentadj fit expression.csv --samples samples.csv --formula "~ disease | age + sex"
   latentadj fit study.h5ad --formula "~ disease" --controls housekeeping.txt --method ruv4
+  latentadj fit big.zarr --samples samples.csv --formula "~ dose" --format parquet --out DIR --resume
+  latentadj compare --methods none,sva,cate --repeats 20 --jobs 2
   latentadj fit genes_in_rows.tsv.gz --orientation features --samples samples.tsv --formula "~ dose"
 """
 
@@ -63,6 +68,8 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_demo(commands)
     _add_fit(commands)
+    add_explore(commands, positive_number)
+    add_compare(commands)
     _add_methods(commands)
     return parser
 
@@ -95,7 +102,7 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     fit = commands.add_parser(
         "fit",
         help="test every feature, adjusted for hidden factors",
-        description="Writes results.csv (or .parquet), factors.csv, manifest.json and report.html.",
+        description="Writes results.csv (or .parquet, .zarr), factors.csv, manifest.json and report.html.",
         allow_abbrev=False,
     )
     fit.set_defaults(run=run_fit)
@@ -107,7 +114,9 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
 def _add_input(fit: Parser) -> None:
     group = fit.add_argument_group("input")
     group.add_argument(
-        "matrix", metavar="MATRIX", help="csv, tsv, txt (also .gz), npy, parquet, h5ad or GEO series matrix"
+        "matrix",
+        metavar="MATRIX",
+        help="csv, tsv, txt (also .gz), GEO series matrix; or npy, zarr, h5, h5ad, parquet, which are read by blocks",
     )
     group.add_argument(
         "--samples", metavar="FILE", help="sample table, first column = sample ID (not needed if MATRIX holds one)"
@@ -115,7 +124,8 @@ def _add_input(fit: Parser) -> None:
     group.add_argument(
         "--orientation", choices=("samples", "features"), default="samples", help="what the rows of MATRIX are"
     )
-    group.add_argument("--layer", metavar="NAME", help="layer of an .h5ad file")
+    group.add_argument("--layer", metavar="NAME", help="layer of an AnnData file (.h5ad, .zarr)")
+    group.add_argument("--dataset", metavar="NAME", help="array in a .zarr group or an .h5 file, if it has several")
     group.add_argument("--controls", metavar="FILE", help="negative-control features, one ID per line")
     group.add_argument(
         "--missing", choices=("error", "allow"), default="error", help="whether empty cells are an error (default)"
@@ -186,7 +196,7 @@ def _add_tests(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--allow-adjusted",
         action="store_true",
-        help="test data that remember an adjustment (parquet, h5ad), with what was removed back in the design",
+        help="test data that remember an adjustment, with what was removed back in the design",
     )
 
 
@@ -194,7 +204,17 @@ def _add_output(fit: Parser) -> None:
     group = fit.add_argument_group("output")
     group.add_argument("--out", metavar="DIR", default=FIT_DIR, help=f"folder for the output (default: {FIT_DIR})")
     group.add_argument("--overwrite", action="store_true", help="replace earlier output in DIR")
-    group.add_argument("--format", choices=("csv", "parquet"), default="csv", help="of the results table")
+    group.add_argument("--format", choices=("csv", "parquet", "zarr"), default="csv", help="of the results table")
+    group.add_argument(
+        "--adjusted",
+        choices=("npy", "zarr", "h5"),
+        help="also write the data with the hidden factors subtracted, for display: adjusted.npy, .zarr or .h5",
+    )
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with an analysis of large data that was killed, and keep finished parts in DIR/.resume",
+    )
     group.add_argument("--no-report", dest="report", action="store_false", help="do not write report.html")
 
 

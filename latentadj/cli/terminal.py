@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import TextIO
 
 import pandas as pd
 
 from latentadj.cli.cells import cell_text
+from latentadj.execution.displays import open_display
+from latentadj.execution.line_display import LineDisplay
+from latentadj.execution.showing import shown_by
 
 
 class Terminal:
@@ -98,6 +101,23 @@ class Terminal:
             yield
         finally:
             self.err.write(f"\r{name}: {time.perf_counter() - start:.1f} s\n")
+
+    @contextmanager
+    def work(self, name: str) -> Iterator[None]:
+        """Like `stage`, and show how far the passes over the data are once it has taken five seconds.
+
+        Parameters
+        ----------
+        name : str
+            What is being done.
+        """
+        if not self.shows_progress:
+            yield
+            return
+        display = open_display(name, self.err)
+        line = self.stage(name) if isinstance(display, LineDisplay) else nullcontext()
+        with line, shown_by(display):
+            yield
 
     def _report(self, line: str) -> None:
         self.err.write(f"{line}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +10,7 @@ from scipy.linalg import solve
 
 from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
 from latentadj.core.uneven_shares import NO_RESIDUAL, UnevenShareKernel
@@ -40,18 +40,17 @@ class ArrayWeights:
     n_iter: int
 
 
-class _ShareKernel:
+class _ShareKernel(PassKernel):
     """Sum over features of each sample's squared residual over the feature's residual variance."""
+
+    sums = ("shares", "n_features")
 
     def __init__(self, basis: Array, root_weights: Array) -> None:
         self.basis = basis
         self.root_weights = root_weights
         self.df = basis.shape[0] - basis.shape[1]
         self.shares: Array = np.zeros(basis.shape[0])
-        self.n_features = 0
-
-    def fork(self) -> Self:
-        return type(self)(self.basis, self.root_weights)
+        self.n_features = np.zeros(1, dtype=np.intp)
 
     def update(self, block: Array, columns: slice) -> None:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -61,14 +60,10 @@ class _ShareKernel:
             rss = column_sum_of_squares(scaled)
             usable = np.isfinite(rss) & (rss > NO_RESIDUAL * total)
         self.shares += np.square(scaled[:, usable]) @ (self.df / rss[usable])
-        self.n_features += int(usable.sum())
-
-    def merge(self, other: Self) -> None:
-        self.shares += other.shares
-        self.n_features += other.n_features
+        self.n_features += usable.sum()
 
     def result(self) -> tuple[Array, int]:
-        return self.shares, self.n_features
+        return self.shares, int(self.n_features[0])
 
 
 def array_weights(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import BLOCK_BYTES, Array, ArrayMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Spreads are kept above this, so that a batch without any spread does not stop the iteration.
@@ -198,7 +199,7 @@ def signed_posterior(evidence: BatchEvidence, *, max_iter: int = 1000) -> BatchP
     return BatchPosterior(shift, spread, len(shift), max_iter)
 
 
-class LikelihoodKernel:
+class LikelihoodKernel(PassKernel):
     """Averages the other features' shifts and spreads, weighed by how likely they make a feature's values.
 
     Blocks are rows of a `BatchEvidence`: shift, squares, count.
@@ -209,13 +210,11 @@ class LikelihoodKernel:
         Of all features, the support of the prior.
     """
 
+    rows = {"posterior.shift": 0, "posterior.spread": 0}
+
     def __init__(self, evidence: BatchEvidence) -> None:
         self.evidence = evidence
         self.posterior = BatchPosterior(np.empty_like(evidence.shift), np.empty_like(evidence.shift))
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same arrays."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Average for the features of one block."""
@@ -226,15 +225,12 @@ class LikelihoodKernel:
         log_weights /= -2.0 * spread
         log_weights -= 0.5 * count * np.log(spread)
         own = np.arange(block.shape[1])
-        log_weights[own, own + columns.start] = -np.inf
+        log_weights[own, own + self.first_feature + columns.start] = -np.inf
         log_weights -= log_weights.max(axis=1, keepdims=True)
         weights = np.exp(log_weights, out=log_weights)
         weights /= weights.sum(axis=1, keepdims=True)
         self.posterior.shift[columns] = weights @ support.shift
         self.posterior.spread[columns] = weights @ support.spread
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add."""
 
     def result(self) -> BatchPosterior:
         """Return the estimates of all features."""

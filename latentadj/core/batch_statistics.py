@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.gap_regression import GapRegression
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
 
@@ -45,7 +45,7 @@ class BatchStatistics:
     total: Array
 
 
-class BatchKernel:
+class BatchKernel(PassKernel):
     """Gathers `BatchStatistics`.
 
     Parameters
@@ -56,6 +56,16 @@ class BatchKernel:
         Centred.
     n_features : int
     """
+
+    rows = {
+        "found.mean": 1,
+        "found.coef": 1,
+        "found.within": 1,
+        "found.count": 1,
+        "found.constant": 0,
+        "found.estimable": 0,
+        "found.total": 0,
+    }
 
     def __init__(self, codes: NDArray[np.intp], covariates: Array, n_features: int) -> None:
         n_batches, q = int(codes.max()) + 1, covariates.shape[1]
@@ -75,12 +85,6 @@ class BatchKernel:
             estimable=np.empty(n_features, dtype=bool),
             total=np.empty(n_features),
         )
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' columns into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Take in one block."""
@@ -132,9 +136,6 @@ class BatchKernel:
         bottom = np.minimum.reduceat(np.where(observed, block, np.inf)[self.order], self.starts, axis=0)
         out: NDArray[np.bool_] = ((top == bottom) & (count > 1)).any(axis=0)
         return out
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: columns were written in place."""
 
     def result(self) -> BatchStatistics:
         """Return the statistics of all features."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from latentadj.core.dispersion import ProfileKernel, peak
 from latentadj.core.glm_families import NegativeBinomial
 from latentadj.core.glm_newton import GLMBlock, fit_block
 from latentadj.core.matrix import Array, ArrayMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Added to every count (in proportion to library size), so that groups without counts have finite means.
@@ -57,7 +57,7 @@ class SampleDispersionBlock(GLMBlock):
         return replace(self, y=self.y[:, index], dispersion=self.dispersion[:, index])
 
 
-class BatchedCountKernel:
+class BatchedCountKernel(PassKernel):
     """Fits log-linear negative binomial models with one dispersion per feature and batch.
 
     Parameters
@@ -69,6 +69,9 @@ class BatchedCountKernel:
     dispersion : ndarray of shape (n_batches, n_features)
     """
 
+    reads = {"dispersion": 1}
+    rows = {"coef": 1}
+
     def __init__(self, columns: Array, library: Array, codes: NDArray[np.intp], dispersion: Array) -> None:
         self.basis, self.triangle = np.linalg.qr(columns)
         self.prior = PRIOR_COUNT * library / library.mean()
@@ -77,10 +80,6 @@ class BatchedCountKernel:
         self.dispersion = dispersion
         self.coef = np.empty((columns.shape[1], dispersion.shape[1]))
 
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        return self
-
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         no_ridge = np.zeros(self.basis.shape[1])
@@ -88,9 +87,6 @@ class BatchedCountKernel:
         y = block + self.prior[:, None]
         part = SampleDispersionBlock(y, self.basis, self.offset, NegativeBinomial(), spread, no_ridge)
         self.coef[:, columns] = np.linalg.solve(self.triangle, fit_block(part).coef.T)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add."""
 
     def result(self) -> Array:
         """Return the coefficients ``(d, n_features)``."""

@@ -39,6 +39,7 @@ class CompletedMatrix(FeatureView):
     noise: Array
     usable: NDArray[np.bool_]
     sample_keys: Keys
+    reads = {"base": 1, "coordinates": 0, "shift": 0, "noise": 0, "usable": 0}
 
     def read(self, columns: slice) -> Array:
         """Return the completed block."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from latentadj.core.feature_fits import only
@@ -16,9 +14,10 @@ from latentadj.core.feature_grams import (
     upper_products,
 )
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 
 
-class CompletionKernel:
+class CompletionKernel(PassKernel):
     """Expected Gram matrix of residuals from the design, and what fits the features, for `run_pass`.
 
     Parameters
@@ -40,6 +39,10 @@ class CompletionKernel:
     residuals of a sample with many missing values would be too small.
     """
 
+    reads = {"mean": 0, "weights": 0}
+    rows = {"coordinates": 0, "variance": 0, "df": 0}
+    sums = ("gram",)
+
     def __init__(self, directions: Array, penalties: Array, rank: int, mean: Array, weights: Array) -> None:
         n_samples, p = directions.shape
         self.directions = directions
@@ -53,12 +56,6 @@ class CompletionKernel:
         self.gram = np.zeros((n_samples, n_samples))
         self._products = np.ascontiguousarray(upper_products(directions).T)
         self._powers = pattern_powers(n_samples)
-
-    def fork(self) -> Self:
-        """Return an accumulator with an empty Gram matrix that writes its features' rows in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, gram=np.zeros_like(self.gram))
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Complete the features of one block."""
@@ -99,10 +96,6 @@ class CompletionKernel:
         """Add weighed residuals from the design to the Gram matrix."""
         scaled = residual * weights
         self.gram += scaled @ scaled.T
-
-    def merge(self, other: Self) -> None:
-        """Add another run's Gram matrix."""
-        self.gram += other.gram
 
     def result(self) -> Array:
         """Return the expected Gram matrix; to be projected on what the design leaves."""

@@ -6,13 +6,12 @@ which the order does not matter and nothing is rounded. The noise of a cell is d
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 
 Keys = NDArray[np.uint64]
 
@@ -78,7 +77,7 @@ def normal_noise(sample_keys: Keys, feature_keys: Keys) -> Array:
     return out
 
 
-class ContentKeysKernel:
+class ContentKeysKernel(PassKernel):
     """Keys of all samples, for `run_pass`.
 
     Parameters
@@ -86,20 +85,14 @@ class ContentKeysKernel:
     n_samples : int
     """
 
+    sums = ("keys",)
+
     def __init__(self, n_samples: int) -> None:
         self.keys = np.zeros(n_samples, dtype=np.uint64)
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(len(self.keys))
 
     def update(self, block: Array, columns: slice) -> None:
         """Add the values of one block; sums wrap around."""
         self.keys += mixed(value_keys(block)).sum(axis=1, dtype=np.uint64)
-
-    def merge(self, other: Self) -> None:
-        """Add another run's keys."""
-        self.keys += other.keys
 
     def result(self) -> Keys:
         """Return the keys ``(n_samples,)``."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from threading import Lock
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.feature_fits import FeatureFits, checked_weights, level, observed, only
 from latentadj.core.feature_grams import distinct_columns, pattern_powers
+from latentadj.core.fits_kernel import FitsKernel
 from latentadj.core.kernels import column_sum_of_squares
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.regression import design_basis
@@ -45,6 +45,16 @@ class ObservedWhitening:
         self._maps: dict[bytes, Array] = {}
         self._lock = Lock()
 
+    def __getstate__(self) -> tuple[Array, Array]:
+        """Travel to another process without the maps."""
+        return self.covariance, self.complete
+
+    def __setstate__(self, state: tuple[Array, Array]) -> None:
+        """Begin without maps."""
+        self.covariance, self.complete = state
+        self._maps = {}
+        self._lock = Lock()
+
     def maps(self, patterns: NDArray[np.bool_]) -> Iterator[tuple[int, Array]]:
         """Yield the position and the map ``(n_samples, n_samples)`` of every pattern, a column of `patterns`."""
         n = len(patterns)
@@ -76,7 +86,7 @@ class ObservedWhitening:
                 self._maps.setdefault(key, made.copy())
 
 
-class CorrelatedRegressionKernel:
+class CorrelatedRegressionKernel(FitsKernel):
     """Generalised least squares of some features on the samples that were observed, for `run_pass` over just these.
 
     Parameters
@@ -97,6 +107,8 @@ class CorrelatedRegressionKernel:
     factorisation of the mapped design; with weights each has its own, made as a stack.
     """
 
+    reads = {"weights": 1}
+
     def __init__(
         self, design: Array, whitening: Whitening, weights: FeatureMatrix | None, fits: FeatureFits, features: Rows
     ) -> None:
@@ -106,10 +118,6 @@ class CorrelatedRegressionKernel:
         self.kept = design_basis(whitening.apply(design)).kept
         self.fits = fits
         self.features = features
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
@@ -143,9 +151,6 @@ class CorrelatedRegressionKernel:
     def _write(self, bases: StackedBases, mapped: Array, features: Rows) -> None:
         rows = bases.rows
         self.fits.write_exact(bases, np.arange(len(rows)), mapped[rows], features[rows])
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows are written in place."""
 
     def result(self) -> FeatureFits:
         """Return what was written to."""

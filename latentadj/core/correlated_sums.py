@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from latentadj.core.feature_fits import described, observed, only
 from latentadj.core.feature_grams import distinct_columns, pattern_powers
 from latentadj.core.matrix import Array
 from latentadj.core.observed_sums import ObservedSums
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.stacked_bases import Rows
 from latentadj.core.whitening import Whitening
 
@@ -20,7 +19,7 @@ _CHUNK_BYTES = 1 << 22
 _CANCELLATION = 1e-3
 
 
-class CorrelatedSumsKernel:
+class CorrelatedSumsKernel(PassKernel):
     """Accumulate `ObservedSums` for generalised least squares on the samples that were observed, for `run_pass`.
 
     Parameters
@@ -40,6 +39,17 @@ class CorrelatedSumsKernel:
     Systems are made and solved as stacks, one for every pattern of a block.
     """
 
+    rows = {
+        "n_obs": 0,
+        "mean": 0,
+        "constant": 0,
+        "found.effects": 0,
+        "found.squares": 0,
+        "found.shift": 0,
+        "found.patterns": 1,
+        "found.grams": 1,
+    }
+
     def __init__(self, basis: Array, n_features: int, whitening: Whitening, *, centred: bool) -> None:
         n, r = basis.shape
         self.centred = centred
@@ -52,20 +62,15 @@ class CorrelatedSumsKernel:
         self._powers = pattern_powers(n)
         grams = np.repeat(np.eye(r)[self._upper][:, None], n_features, axis=1)
         patterns = np.empty((len(self._powers), n_features))
-        self.sums = ObservedSums(np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features), patterns, grams)
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
+        effects, squares, shift = np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features)
+        self.found = ObservedSums(effects, squares, shift, patterns, grams)
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of the features of one block."""
         seen = observed(block, None)
         values, shift = described(self, only(block, seen), seen, columns, centred=self.centred)
         weighed = self.precision @ values
-        sums = self.sums
+        sums = self.found
         sums.shift[columns] = shift
         sums.effects[columns] = values.T @ self.mapped
         sums.squares[columns] = np.einsum("ij,ij->j", values, weighed)
@@ -101,19 +106,16 @@ class CorrelatedSumsKernel:
         solved = inverse @ mapped
         lost = (mapped.transpose(0, 2, 1) @ solved)[:, self._upper[0], self._upper[1]]
         there = np.where(real[own], np.take_along_axis(weighed, place[own], axis=1), 0.0)
-        sums = self.sums
+        sums = self.found
         sums.grams[:, features] -= lost[own].T
         sums.effects[features] -= np.matmul(there[:, None, :], solved[own])[:, 0]
         before = sums.squares[features]
         after = before - np.einsum("bk,bk->b", np.matmul(inverse[own], there[:, :, None])[:, :, 0], there)
         sums.squares[features] = np.where(after >= _CANCELLATION * before, after, np.nan)
 
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows are written in place."""
-
     def result(self) -> ObservedSums:
         """Return the sums of all features."""
-        return self.sums
+        return self.found
 
 
 def _positions(patterns: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.bool_]]:

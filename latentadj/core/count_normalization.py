@@ -35,6 +35,7 @@ class NormalizedCounts(FeatureView):
     base: LogCounts
     scores: Array
     loadings: Array
+    reads = {"base": 1, "loadings": 0}
 
     def read(self, columns: slice) -> Array:
         """Return the normalised counts of a block."""

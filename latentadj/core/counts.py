@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.exceptions import DataScaleWarning, InputError
 
@@ -58,7 +58,7 @@ class LogCounts(FeatureView):
         return np.log2(shifted) - np.log2((self.library_sizes + 2.0 * self.prior) / MILLION)[:, None]
 
 
-class LibraryKernel:
+class LibraryKernel(PassKernel):
     """Total count of every sample; raises `InputError` on a negative count, passes over values that are missing.
 
     Parameters
@@ -66,22 +66,16 @@ class LibraryKernel:
     n_samples : int
     """
 
+    sums = ("total",)
+
     def __init__(self, n_samples: int) -> None:
         self.total = np.zeros(n_samples)
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(len(self.total))
 
     def update(self, block: Array, columns: slice) -> None:
         """Add one block's counts."""
         if (block < 0).any():
             raise _negative()
         self.total += np.where(np.isfinite(block), block, 0.0).sum(axis=1)
-
-    def merge(self, other: Self) -> None:
-        """Add another run's totals."""
-        self.total += other.total
 
     def result(self) -> Array:
         """Return the totals ``(n_samples,)``."""

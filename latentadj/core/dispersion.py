@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from scipy.special import gammaln, polygamma, xlogy
 from latentadj.core.glm_families import NegativeBinomial
 from latentadj.core.glm_newton import GLMBlock, fit_block
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.robust import median_absolute_deviation
 
@@ -48,7 +48,7 @@ class DispersionEstimate:
     prior_variance: float
 
 
-class ProfileKernel:
+class ProfileKernel(PassKernel):
     """Cox-Reid adjusted profile log-likelihoods of the dispersion on `GRID`, for all features.
 
     Parameters
@@ -58,17 +58,13 @@ class ProfileKernel:
     n_features : int
     """
 
+    rows = {"profile": 0, "level": 0}
+
     def __init__(self, columns: Array, offset: Array, n_features: int) -> None:
         self.columns = columns
         self.offset = offset
         self.profile = np.empty((n_features, len(GRID)))
         self.level = np.empty(n_features)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Evaluate the features of one block; values that are missing take no part."""
@@ -78,9 +74,6 @@ class ProfileKernel:
         self.profile[columns] = adjusted_profile(counts, self.columns, self.offset, weights)
         adjusted = (counts * np.exp(-self.offset)[:, None]).sum(axis=0)
         self.level[columns] = adjusted / np.maximum(seen.sum(axis=0), 1)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> tuple[Array, Array]:
         """Return the profiles ``(n_features, n_grid)`` and the mean levels ``(n_features,)``."""

@@ -7,13 +7,13 @@ and its share of the next E-step - follows from its own values, so that a block 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, cholesky
 
 from latentadj.core.factor_analysis import VARIANCE_FLOOR, FactorModel
 from latentadj.core.matrix import Array, FeatureMatrix, RotatedMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 
@@ -43,7 +43,7 @@ class MaximisationStep:
         return np.asarray(cho_solve(cho_factor(self.moment), np.eye(len(self.moment))))
 
 
-class FactorStepKernel:
+class FactorStepKernel(PassKernel):
     """Loadings and noise variances of every feature, and the sums that the next E-step needs.
 
     Parameters
@@ -60,6 +60,10 @@ class FactorStepKernel:
         Rows of the data, and dimension of the space that the design leaves.
     step : MaximisationStep
     """
+
+    reads = {"tss": 0, "floor": 0}
+    rows = {"loadings_t": 1, "psi": 0}
+    sums = ("products", "information", "constants")
 
     def __init__(
         self,
@@ -80,18 +84,9 @@ class FactorStepKernel:
         self._regression = step.regression()
         self._directions_t = np.ascontiguousarray(step.directions.T)
         k = len(loadings_t)
-        self.sums = np.zeros((n_samples, k))
+        self.products = np.zeros((n_samples, k))
         self.information = np.zeros((k, k))
         self.constants = np.zeros(2)
-
-    def fork(self) -> Self:
-        """Return a worker with empty sums that writes its features' loadings and variances in place."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin.sums = np.zeros_like(self.sums)
-        twin.information = np.zeros_like(self.information)
-        twin.constants = np.zeros(2)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Update the features of one block and add their part of the sums."""
@@ -99,7 +94,7 @@ class FactorStepKernel:
         used = psi > 0
         weights = np.divide(1.0, psi, out=np.zeros_like(psi), where=used)
         precision = loadings * weights
-        self.sums += block @ precision.T
+        self.products += block @ precision.T
         self.information += loadings @ precision.T
         self.constants -= np.log(weights, out=np.zeros_like(psi), where=used).sum(), -(self.tss[columns] @ weights)
         self.loadings_t[:, columns], self.psi[columns] = loadings, psi
@@ -116,18 +111,12 @@ class FactorStepKernel:
         psi = np.maximum(left / self.nu, self.floor[columns])
         return step.expansion.T @ updated, psi
 
-    def merge(self, other: Self) -> None:
-        """Add another run's sums."""
-        self.sums += other.sums
-        self.information += other.information
-        self.constants += other.constants
-
     def result(self) -> tuple[Array, Array, Array]:
         """Return ``Y A/psi`` (n_samples, k), ``A' A/psi`` (k, k) and the sums of ``log psi`` and ``tss / psi``."""
-        return self.sums, self.information, self.constants
+        return self.products, self.information, self.constants
 
 
-class SumOfSquaresKernel:
+class SumOfSquaresKernel(PassKernel):
     """Raw sum of squares of every feature.
 
     Parameters
@@ -135,19 +124,14 @@ class SumOfSquaresKernel:
     n_features : int
     """
 
+    rows = {"total": 0}
+
     def __init__(self, n_features: int) -> None:
         self.total = np.empty(n_features)
-
-    def fork(self) -> Self:
-        """Return itself: rows are written in place."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of one block's features."""
         self.total[columns] = np.einsum("ij,ij->j", block, block)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add."""
 
     def result(self) -> Array:
         """Return the sums ``(n_features,)``."""

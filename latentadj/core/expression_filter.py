@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Round-off allowed in comparisons with a limit.
@@ -49,7 +49,7 @@ class ExpressionLimits:
         return self.large_group + (group_size - self.large_group) * self.min_proportion
 
 
-class ExpressedKernel:
+class ExpressedKernel(PassKernel):
     """Number of samples in which a feature reaches a threshold, and its total count.
 
     Parameters
@@ -59,24 +59,17 @@ class ExpressedKernel:
     n_features : int
     """
 
+    rows = {"n_reached": 0, "total": 0}
+
     def __init__(self, thresholds: Array, n_features: int) -> None:
         self.thresholds = thresholds[:, None]
         self.n_reached = np.empty(n_features)
         self.total = np.empty(n_features)
 
-    def fork(self) -> Self:
-        """Return a worker that writes into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def update(self, block: Array, columns: slice) -> None:
         """Write the numbers of one block's features."""
         self.n_reached[columns] = (block >= self.thresholds).sum(axis=0)
         self.total[columns] = block.sum(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> tuple[Array, Array]:
         """Return ``n_reached`` and ``total``, both ``(n_features,)``."""

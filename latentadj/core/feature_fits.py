@@ -42,6 +42,13 @@ class FeatureFits:
         self.rss = np.empty(n_features)
         self.df_resid = np.empty(n_features)
 
+    def part(self, features: Rows) -> FeatureFits:
+        """Return a copy of the rows of some features."""
+        out = FeatureFits(self.coef.shape[1], self.n_obs[features], self.mean[features], self.constant[features])
+        out.coef, out.cov_unscaled = self.coef[features], self.cov_unscaled[features]
+        out.rss, out.df_resid = self.rss[features], self.df_resid[features]
+        return out
+
     def write(self, features: Rows, kept: tuple[int, ...], coef: Array, cov_unscaled: Array, rss: Array) -> None:
         """Write fits.
 

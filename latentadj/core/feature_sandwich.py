@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from latentadj.core.feature_fits import checked_weights, observed, only
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import design_basis
 from latentadj.core.sandwich import UNSEEN
@@ -108,25 +109,21 @@ class FeatureSandwich:
         return replace(self, design=self.design * flips)
 
 
-class _WeightingKernel:
+class _WeightingKernel(PassKernel):
     """Collect which observations of every feature count, and how much, for `run_pass`."""
+
+    reads = {"weights": 1}
+    rows = {"kept": 1}
 
     def __init__(self, shape: tuple[int, int], weights: FeatureMatrix | None, factors: Array) -> None:
         self.weights, self.in_use = weights, factors[:, None] > 0
         self.kept = np.empty(shape, dtype=bool if weights is None else np.float64)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the weights of one block's features."""
         given = None if self.weights is None else checked_weights(self.weights.read(columns))
         seen = observed(block, given) & self.in_use
         self.kept[:, columns] = seen if given is None else only(given, seen)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: columns were written in place."""
 
     def result(self) -> NDArray[Any]:
         """Return the weights ``(n_samples, n_features)``."""
@@ -187,7 +184,7 @@ def feature_sandwich(
     return FeatureSandwich(scaled, kept, np.ascontiguousarray(found), member.reshape(-1), kind, labels)
 
 
-class FeatureSandwichKernel:
+class FeatureSandwichKernel(PassKernel):
     """Sandwich covariances of every feature's coefficients, for `run_pass`.
 
     Parameters
@@ -197,14 +194,20 @@ class FeatureSandwichKernel:
         Root weights of the samples.
     """
 
+    reads = {"sandwich.member": 0}
+    rows = {"covariance": 0}
+
     def __init__(self, sandwich: FeatureSandwich, factors: Array) -> None:
         d = sandwich.design.shape[1]
         self.sandwich, self.factors = sandwich, factors
         self.covariance = np.full((len(sandwich.member), d, d), np.nan)
 
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same array."""
-        return self
+    def carved(self, columns: slice) -> Self:
+        """Return a kernel of its own for the features of a slice, with the weightings that they have."""
+        twin = super().carved(columns)
+        chosen, member = np.unique(self.sandwich.member[columns], return_inverse=True)
+        twin.sandwich = replace(self.sandwich, weights=self.sandwich.weights[chosen], member=member, held_df=None)
+        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the covariances of one block's features."""
@@ -220,9 +223,6 @@ class FeatureSandwichKernel:
             kept = np.array(stack.bases.kept, dtype=np.intp)
             found = stack.covariances(values[here], order[own[here]])
             self.covariance[features[here][:, None, None], kept[:, None], kept] = found
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> Array:
         """Return the covariances ``(n_features, d, d)``."""

@@ -50,11 +50,10 @@ def iterate(step: Callable[[Array], Array], start: Array, n_iter: int) -> FixedP
     -------
     FixedPoint
     """
-    basis, change = start, np.inf
+    before = basis = start
     for _ in range(n_iter):
-        updated = step(basis)
-        change = subspace_distance(updated, basis)
-        basis = updated
+        before, basis = basis, step(basis)
+    change = subspace_distance(basis, before) if n_iter else np.inf
     return FixedPoint(basis, change < 1e-4, n_iter, change)
 
 

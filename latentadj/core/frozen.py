@@ -10,6 +10,7 @@ from scipy.linalg import eigh
 
 from latentadj.core.kernels import GramKernel
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.spectrum import top_eigenvectors
 
@@ -96,16 +97,16 @@ class FrozenDecomposition:
         return out
 
 
-class _CrossKernel:
+class _CrossKernel(PassKernel):
     """Sums over features of products of centred, weighted training and new samples."""
+
+    reads = {"frozen.training": 1, "frozen.mean": 0, "frozen.weights": 0}
+    sums = ("cross", "own")
 
     def __init__(self, frozen: FrozenDecomposition, n_new: int) -> None:
         self.frozen = frozen
         self.cross = np.zeros((frozen.training.shape[0], n_new))
         self.own = np.zeros(n_new)
-
-    def fork(self) -> Self:
-        return type(self)(self.frozen, len(self.own))
 
     def update(self, block: Array, columns: slice) -> None:
         frozen = self.frozen
@@ -113,10 +114,6 @@ class _CrossKernel:
         new = (block - mean) * weights
         self.cross += ((frozen.training.read(columns) - mean) * weights) @ new.T
         self.own += np.einsum("ij,ij->i", new, new)
-
-    def merge(self, other: Self) -> None:
-        self.cross += other.cross
-        self.own += other.own
 
     def result(self) -> NewProducts:
         return NewProducts(self.cross, self.own)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: A column depends on those before it when less than this share of its length is left.
@@ -131,7 +131,7 @@ class GapRegression:
         return GapFit(coef, kept)
 
 
-class GapRegressionKernel:
+class GapRegressionKernel(PassKernel):
     """Fits the features of every block.
 
     Parameters
@@ -140,24 +140,17 @@ class GapRegressionKernel:
     n_features : int
     """
 
+    rows = {"fitted.coef": 0, "fitted.kept": 0}
+
     def __init__(self, columns: Array, n_features: int) -> None:
         d = columns.shape[1]
         self.regression = GapRegression(columns)
         self.fitted = GapFit(np.empty((n_features, d)), np.empty((n_features, d), dtype=bool))
 
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         part = self.regression.fit(block)
         self.fitted.coef[columns], self.fitted.kept[columns] = part.coef, part.kept
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> GapFit:
         """Return the fits of all features."""

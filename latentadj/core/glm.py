@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from latentadj.core.glm_families import GLMFamily
 from latentadj.core.glm_newton import GLMBlock, GLMBlockFit, bias_reduced_fit, fit_block, has_run_to_infinity
 from latentadj.core.glm_outcomes import OutcomeKernel
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.quasi_likelihood import quasi_scale
 
@@ -100,7 +100,7 @@ class GLMFit:
     n_obs: NDArray[np.intp]
 
 
-class GLMKernel:
+class GLMKernel(PassKernel):
     """Fits the features of every block by one set of columns.
 
     Parameters
@@ -116,6 +116,20 @@ class GLMKernel:
     with_scale : bool, default=False
         Whether quasi-dispersions are wanted.
     """
+
+    reads = {"start": 0, "setting.dispersion": 0, "setting.trials": 1}
+    rows = {
+        "fit.coef": 0,
+        "fit.unscaled": 0,
+        "fit.deviance": 0,
+        "fit.pearson": 0,
+        "fit.mean_slope": 0,
+        "fit.status": 0,
+        "fit.least_deviance": 0,
+        "fit.scale": 0,
+        "fit.scale_df": 0,
+        "fit.n_obs": 0,
+    }
 
     def __init__(
         self,
@@ -146,12 +160,6 @@ class GLMKernel:
             n_obs=np.full(n_features, len(columns)),
         )
 
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         part = self.setting.block(block, columns, self.columns)
@@ -178,9 +186,6 @@ class GLMKernel:
         fit.mean_slope[columns] = slope.sum(axis=0) / np.maximum(fit.n_obs[columns], 1)
         lost = np.flatnonzero(status == SEPARATED) + columns.start
         fit.coef[lost], fit.unscaled[lost] = np.nan, np.nan
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> GLMFit:
         """Return the fits of all features."""

@@ -7,7 +7,6 @@ samples take turns: given the scores, every feature is a regression; given the l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from scipy.linalg import qr
@@ -15,6 +14,7 @@ from scipy.linalg import qr
 from latentadj.core.glm import GLMSetting
 from latentadj.core.glm_newton import fit_block, solve_each
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Standard deviation of loadings on scores of unit variance for which the ridge stands, on the linear predictor.
@@ -75,7 +75,7 @@ class SampleSums:
     coef: Array
 
 
-class FeatureTurnKernel:
+class FeatureTurnKernel(PassKernel):
     """Fits every feature given the scores, and gathers the samples' gradients and informations.
 
     Parameters
@@ -91,6 +91,10 @@ class FeatureTurnKernel:
     n_features : int
     """
 
+    reads = {"start": 0, "weights": 0, "setting.dispersion": 0, "setting.trials": 1}
+    rows = {"coef": 0}
+    sums = ("gradient", "information", "objective")
+
     def __init__(
         self, setting: GLMSetting, columns: Array, k: int, start: Array | None, weights: Array, n_features: int
     ) -> None:
@@ -102,20 +106,9 @@ class FeatureTurnKernel:
         self.weights = weights
         self.ridge = np.r_[np.full(d - k, DESIGN_RIDGE), np.full(k, 1.0 / (n * LOADING_SD**2))]
         self.coef = np.empty((n_features, d))
-        self._empty()
-
-    def _empty(self) -> None:
-        n = len(self.columns)
-        self.gradient = np.zeros((n, self.k))
-        self.information = np.zeros((n, self.k * self.k))
-        self.objective = 0.0
-
-    def fork(self) -> Self:
-        """Return an empty accumulator that writes coefficients into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._empty()
-        return twin
+        self.gradient = np.zeros((n, k))
+        self.information = np.zeros((n, k * k))
+        self.objective = np.zeros(1)
 
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block and add what they say about the samples."""
@@ -129,18 +122,12 @@ class FeatureTurnKernel:
         products = np.einsum("ja,jb->jab", loadings, loadings).reshape(-1, k * k) * weights[:, None]
         self.gradient += part.score(mu) @ (loadings * weights[:, None])
         self.information += part.curvature(mu) @ products
-        self.objective += float((part.deviance(mu) + fitted.coef**2 @ self.ridge) @ weights)
-
-    def merge(self, other: Self) -> None:
-        """Add another run's sums."""
-        self.gradient += other.gradient
-        self.information += other.information
-        self.objective += other.objective
+        self.objective += (part.deviance(mu) + fitted.coef**2 @ self.ridge) @ weights
 
     def result(self) -> SampleSums:
         """Return the sums and the features' coefficients."""
         k = self.k
-        return SampleSums(self.gradient, self.information.reshape(-1, k, k), self.objective, self.coef)
+        return SampleSums(self.gradient, self.information.reshape(-1, k, k), float(self.objective[0]), self.coef)
 
 
 def fit_glm_factors(

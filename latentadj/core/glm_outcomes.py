@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.glm_families import possible_families
 from latentadj.core.matrix import Array, FeatureMatrix, FeatureView
+from latentadj.core.pass_kernel import PassKernel
 
 
-class OutcomeKernel:
+class OutcomeKernel(PassKernel):
     """Looks what kind of outcomes the data can be, and adds up every sample's values.
 
     Parameters
@@ -22,14 +22,13 @@ class OutcomeKernel:
         Trials behind each number of successes.
     """
 
+    reads = {"trials": 1}
+    sums = ("contradicted", "total")
+
     def __init__(self, n_samples: int, trials: FeatureMatrix | None = None) -> None:
         self.trials = trials
-        self.possible = np.ones(2, dtype=bool)
+        self.contradicted = np.zeros(2, dtype=np.intp)
         self.total = np.zeros(n_samples)
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(len(self.total), self.trials)
 
     def update(self, block: Array, columns: slice) -> None:
         """Take in one block; values that are missing say nothing."""
@@ -37,20 +36,15 @@ class OutcomeKernel:
         if self.trials is not None:
             trials = np.nan_to_num(self.trials.read(columns), nan=0.0)
             found[0] = found[1] and bool(np.all(np.where(seen, block, 0.0) <= trials))
-        self.possible = self.possible & found
-        self.total = self.total + np.where(seen, block, 0.0).sum(axis=1)
-
-    def merge(self, other: Self) -> None:
-        """Add another run."""
-        self.possible = self.possible & other.possible
-        self.total = self.total + other.total
+        self.contradicted += ~found
+        self.total += np.where(seen, block, 0.0).sum(axis=1)
 
     def result(self) -> tuple[NDArray[np.bool_], Array]:
         """Return whether the data can be (0/1 outcomes or successes, counts), and the samples' totals."""
-        return self.possible, self.total
+        return self.contradicted == 0, self.total
 
 
-class LevelKernel:
+class LevelKernel(PassKernel):
     """Mean of every feature's counts after size factors, or share of successes, and which features do not vary.
 
     Parameters
@@ -61,15 +55,14 @@ class LevelKernel:
     trials : FeatureMatrix of shape (n_samples, n_features), optional
     """
 
+    reads = {"trials": 1}
+    rows = {"level": 0, "constant": 0}
+
     def __init__(self, offset: Array, n_features: int, trials: FeatureMatrix | None = None) -> None:
         self.offset = offset
         self.trials = trials
         self.level = np.empty(n_features)
         self.constant = np.empty(n_features, dtype=bool)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same arrays."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Look at the features of one block; values that are missing take no part."""
@@ -80,9 +73,6 @@ class LevelKernel:
         self.level[columns] = adjusted.sum(axis=0) / count
         highest = np.where(seen, values, -np.inf).max(axis=0)
         self.constant[columns] = highest <= np.where(seen, values, np.inf).min(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> tuple[Array, NDArray[np.bool_]]:
         """Return the levels and whether features do not vary, both ``(n_features,)``."""
@@ -113,6 +103,7 @@ class SmoothedLogits(FeatureView):
 
     base: FeatureMatrix
     trials: FeatureMatrix
+    reads = {"base": 1, "trials": 1}
 
     def read(self, columns: slice) -> Array:
         """Return the logits of a block; NaN where successes are missing."""

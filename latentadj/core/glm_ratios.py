@@ -8,7 +8,6 @@ statistics: whatever is tested, the model is fitted again without it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from scipy.linalg import qr
 from latentadj.core.glm import GLMSetting
 from latentadj.core.glm_newton import fit_block
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, RegressionFit
 
@@ -24,7 +24,7 @@ from latentadj.core.regression import DesignBasis, RegressionFit
 SMALL = 1e-6
 
 
-class DevianceKernel:
+class DevianceKernel(PassKernel):
     """Smallest deviance of every feature in the span of some columns.
 
     Parameters
@@ -35,24 +35,20 @@ class DevianceKernel:
     start : ndarray of shape (n_features, d)
     """
 
+    reads = {"start": 0, "setting.dispersion": 0, "setting.trials": 1}
+    rows = {"deviance": 0}
+
     def __init__(self, setting: GLMSetting, columns: Array, start: Array) -> None:
         self.setting = setting
         self.columns = columns
         self.start = start
         self.deviance = np.empty(len(start))
 
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        return self
-
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         part = self.setting.block(block, columns, self.columns)
         fitted = fit_block(part, self.start[columns], tol=1e-10)
         self.deviance[columns] = part.deviance(part.mean(fitted.coef))
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> Array:
         """Return the deviances ``(n_features,)``."""

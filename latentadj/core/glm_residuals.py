@@ -39,6 +39,7 @@ class DevianceResiduals:
     columns: Array
     coef: Array
     setting: GLMSetting
+    reads = {"base": 1, "coef": 0, "setting.dispersion": 0, "setting.trials": 1}
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from latentadj.core.glm import GLMSetting
 from latentadj.core.glm_newton import solve_each
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 MAX_PASSES = 60
 TOLERANCE = 1e-14
 
 
-class SampleTurnKernel:
+class SampleTurnKernel(PassKernel):
     """Gradient, information and deviance of every sample's scores.
 
     Parameters
@@ -28,24 +27,17 @@ class SampleTurnKernel:
     weights : ndarray of shape (n_features,)
     """
 
+    reads = {"baseline": 0, "loadings": 0, "weights": 0, "setting.dispersion": 0, "setting.trials": 1}
+    sums = ("gradient", "information", "deviance")
+
     def __init__(self, setting: GLMSetting, scores: Array, baseline: Array, loadings: Array, weights: Array) -> None:
         self.setting = setting
         self.scores = scores
         self.baseline = baseline
         self.loadings = loadings
         self.weights = weights
-        self._empty()
-
-    def _empty(self) -> None:
-        n, k = self.scores.shape
-        self.sums = np.zeros((n, k)), np.zeros((n, k * k)), np.zeros(n)
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        twin._empty()
-        return twin
+        n, k = scores.shape
+        self.gradient, self.information, self.deviance = np.zeros((n, k)), np.zeros((n, k * k)), np.zeros(n)
 
     def update(self, block: Array, columns: slice) -> None:
         """Add what one block of features says about the samples."""
@@ -55,22 +47,15 @@ class SampleTurnKernel:
         trials = np.ones_like(y) if trials is None else trials
         mu = family.mean(self.scores @ loadings.T + self.baseline[columns] + setting.offset[:, None])
         products = np.einsum("ja,jb->jab", loadings, loadings).reshape(-1, k * k) * weights[:, None]
-        gradient, information, deviance = self.sums
-        gradient += (trials * family.score(y, mu, phi)) @ (loadings * weights[:, None])
-        information += (trials * family.curvature(y, mu, phi)) @ products
+        self.gradient += (trials * family.score(y, mu, phi)) @ (loadings * weights[:, None])
+        self.information += (trials * family.curvature(y, mu, phi)) @ products
         with np.errstate(invalid="ignore", over="ignore"):
-            deviance += (trials * family.unit_deviance(y, mu, phi)) @ weights
-
-    def merge(self, other: Self) -> None:
-        """Add another run's sums."""
-        for mine, theirs in zip(self.sums, other.sums, strict=True):
-            mine += theirs
+            self.deviance += (trials * family.unit_deviance(y, mu, phi)) @ weights
 
     def result(self) -> tuple[Array, Array, Array]:
         """Return gradients ``(n, k)``, informations ``(n, k, k)`` and deviances ``(n,)``."""
-        gradient, information, deviance = self.sums
-        k = gradient.shape[1]
-        return gradient, information.reshape(-1, k, k), deviance
+        k = self.gradient.shape[1]
+        return self.gradient, self.information.reshape(-1, k, k), self.deviance
 
 
 def glm_scores(

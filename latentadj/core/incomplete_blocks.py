@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.variance_ratio import profile_maximum
 from latentadj.core.weighted_regression import stacked_bases
 
@@ -16,7 +15,7 @@ __all__ = ["IncompleteBlocksKernel"]
 _CHUNK_BYTES = 1 << 24
 
 
-class IncompleteBlocksKernel:
+class IncompleteBlocksKernel(PassKernel):
     """Restricted maximum likelihood correlation of the features that have missing values, for `run_pass`.
 
     Parameters
@@ -35,17 +34,13 @@ class IncompleteBlocksKernel:
     freedom, one block, or hardly more samples than blocks.
     """
 
+    rows = {"correlation": 0}
+
     def __init__(self, design: Array, indicators: Array, n_features: int, limits: tuple[float, float]) -> None:
         self.design = design
         self.indicators = indicators
         self.limits = limits
         self.correlation = np.full(n_features, np.nan)
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the correlations of the features of one block that have missing values."""
@@ -54,9 +49,6 @@ class IncompleteBlocksKernel:
         for start in range(0, len(incomplete), width):
             here = incomplete[start : start + width]
             self.correlation[(columns.start or 0) + here] = self._estimate(block[:, here].T)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows are written in place."""
 
     def result(self) -> Array:
         """Return the correlations ``(n_features,)``; NaN for features without missing values."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from scipy.linalg import eigh
 
 from latentadj.core.kernels import GramKernel, ProjectionKernel, ScoreKernel
 from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Sweeps end after one whose largest angle is below this: angles shrink quadratically, so the answer is exact by then.
@@ -132,24 +132,18 @@ def cumulant_matrices(values: Array) -> Array:
     return matrices
 
 
-class _FourthMomentKernel:
+class _FourthMomentKernel(PassKernel):
     """Sums of products of all pairs of pairs of variables over the features."""
+
+    sums = ("total",)
 
     def __init__(self, k: int) -> None:
         self.pairs = np.triu_indices(k)
         self.total = np.zeros((len(self.pairs[0]), len(self.pairs[0])))
 
-    def fork(self) -> Self:
-        twin = object.__new__(type(self))
-        twin.pairs, twin.total = self.pairs, np.zeros_like(self.total)
-        return twin
-
     def update(self, block: Array, columns: slice) -> None:
         products = block[self.pairs[0]] * block[self.pairs[1]]
         self.total += products @ products.T
-
-    def merge(self, other: Self) -> None:
-        self.total += other.total
 
     def result(self) -> Array:
         return self.total

@@ -18,6 +18,8 @@ from latentadj.core.pass_kernel import PassKernel
 CANCELLATION = 1e-8
 #: Below this share of the raw total a feature is centred before it is squared.
 MEAN_DOMINATES = 1e-3
+#: Up to so many directions, products with vectors are faster than one with a matrix.
+FEW_DIRECTIONS = 3
 
 
 class Scratch(threading.local):
@@ -35,14 +37,37 @@ class Scratch(threading.local):
         if self._flat.size < block.size:
             self._flat = np.empty(block.size)
         flat = self._flat[: block.size]
-        features_contiguous = abs(block.strides[0]) < abs(block.strides[1])
-        return flat.reshape(block.shape[::-1]).T if features_contiguous else flat.reshape(block.shape)
+        return flat.reshape(block.shape[::-1]).T if features_lie_together(block) else flat.reshape(block.shape)
 
 
-def column_sum_of_squares(block: Array) -> Array:
+def features_lie_together(block: Array) -> bool:
+    """Tell whether the values of a feature, rather than those of a sample, are neighbours in memory."""
+    return bool(abs(block.strides[0]) < abs(block.strides[1]))
+
+
+def column_sum_of_squares(block: Array, out: Array | None = None) -> Array:
     """Sum of squares of every column, ``(n, b) -> (b,)``, without a temporary."""
-    out: Array = np.einsum("ij,ij->j", block, block)
-    return out
+    if features_lie_together(block):
+        return np.asarray(np.vecdot(block.T, block.T, out=out))
+    return np.asarray(np.einsum("ij,ij->j", block, block, out=out))
+
+
+def coordinates_along(directions: Array, block: Array, out: Array) -> None:
+    """Write ``directions @ block``, ``(k, n) x (n, b) -> (k, b)``.
+
+    Up to three directions are taken one at a time: products with a vector run at the speed of memory, those with a
+    matrix of a few columns do not.
+    """
+    if len(directions) > FEW_DIRECTIONS:
+        np.matmul(directions, block, out=out)
+        return
+    for direction, row in zip(directions, out, strict=True):
+        np.matmul(direction, block, out=row)
+
+
+def _taken(block: Array, chosen: np.ndarray) -> Array:
+    """Copy of some features of a block, in its memory order."""
+    return block.T[chosen].T if features_lie_together(block) else block[:, chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,58 +119,51 @@ class RegressionKernel(PassKernel):
         n_samples, rank = basis.shape
         self.basis = basis
         self.centred = centred
-        mean = np.full((n_samples, 1), 1.0 / n_samples)
-        self._directions = np.ascontiguousarray(basis if centred else np.column_stack([basis, mean]))
-        self._mean_weights = basis.mean(axis=0)
-        self.effects = np.empty((n_features, rank))
+        self._directions = np.ascontiguousarray(basis.T)
+        self._mean_weights = basis.mean(axis=0) if centred else np.full(n_samples, 1.0 / n_samples)
+        self.effects: Array = np.empty((rank, n_features)).T
         self.rss = np.empty(n_features)
         self.tss = np.empty(n_features)
         self.mean = np.empty(n_features)
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of the features of one block."""
+        effects, tss, rss = self.effects[columns].T, self.tss[columns], self.rss[columns]
         with np.errstate(invalid="ignore", over="ignore"):
-            effects, mean = self._effects_and_mean(block)
-            tss = column_sum_of_squares(block)
-            rss = tss - column_sum_of_squares(effects.T)
+            self._sums(block, effects, tss)
+            mean = np.matmul(self._mean_weights, effects if self.centred else block, out=self.mean[columns])
+            np.subtract(tss, column_sum_of_squares(effects), out=rss)
             lost = np.flatnonzero(rss < MEAN_DOMINATES * tss)
             if self.centred:
-                tss = tss - block.shape[0] * mean**2
+                tss -= len(block) * mean**2
             if lost.size:
-                effects[lost], tss[lost], rss[lost] = self._careful(block[:, lost], mean[lost])
-        self.effects[columns], self.mean[columns] = effects, mean
-        self.tss[columns], self.rss[columns] = np.maximum(tss, 0.0), np.maximum(rss, 0.0)
+                effects[:, lost], tss[lost], rss[lost] = self._careful(_taken(block, lost), mean[lost])
+            np.maximum(tss, 0.0, out=tss)
+            np.maximum(rss, 0.0, out=rss)
 
-    def _effects_and_mean(self, block: Array) -> tuple[Array, Array]:
-        """Coordinates in the basis and means; with the constant in its span the means follow from the former."""
-        coordinates = self._coordinates(block)
-        if self.centred:
-            return coordinates, coordinates @ self._mean_weights
-        return coordinates[:, :-1], coordinates[:, -1]
-
-    def _coordinates(self, block: Array) -> Array:
-        """Return ``block' directions`` by the product that BLAS does faster for the block's memory order."""
-        if abs(block.strides[0]) < abs(block.strides[1]):
-            coordinates: Array = block.T @ self._directions
-        else:
-            coordinates = (self._directions.T @ block).T
-        return coordinates
+    def _sums(self, block: Array, effects: Array, squares: Array) -> None:
+        """Write coordinates ``(rank, b)`` and sums of squares ``(b,)``."""
+        coordinates_along(self._directions, block, out=effects)
+        column_sum_of_squares(block, out=squares)
 
     def _careful(self, block: Array, mean: Array) -> tuple[Array, Array, Array]:
-        """Effects, total and residual sums of squares of features whose size hides their variation."""
+        """Effects, total and residual sums of squares of features whose size hides their variation.
+
+        `block` ``(n_samples, n_lost)`` is overwritten.
+        """
         if self.centred:
-            block = block - mean
-        effects = self.basis.T @ block
-        tss = column_sum_of_squares(block)
+            block -= mean
+        effects, tss = np.empty((len(self._directions), len(mean))), np.empty(len(mean))
+        self._sums(block, effects, tss)
         rss = tss - column_sum_of_squares(effects)
         lost = np.flatnonzero(rss < CANCELLATION * tss)
         if lost.size:
             rss[lost] = column_sum_of_squares(block[:, lost] - self.basis @ effects[:, lost])
         if self.centred:
             constant = self.basis.sum(axis=0)
-            constant[np.abs(constant) < 1e-12 * block.shape[0]] = 0.0
+            constant[np.abs(constant) < 1e-12 * len(block)] = 0.0
             effects += np.outer(constant, mean)
-        return effects.T, tss, rss
+        return effects, tss, rss
 
     def result(self) -> RegressionSums:
         """Return the sums of all features."""

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, ndtri
 
-from latentadj.core.density import density_grid
-from latentadj.core.penalized_spline import evaluate_sorted, fit_by_gcv
+from latentadj.core.density import DensityGrid, density_grid
+from latentadj.core.grid_curve import GridCurve, running_maximum
+from latentadj.core.penalized_spline import SmoothingSpline, evaluate_sorted, fit_by_gcv
 from latentadj.core.pvalues import FloatArray, fill_missing, split_missing
 from latentadj.core.qvalue import resolve_pi0
 from latentadj.core.spline_system import grid_system
@@ -24,32 +25,32 @@ _ADJUST = 1.5  # factor on the rule-of-thumb bandwidth
 _CLIP = 1e-8  # p-values are kept this far from 0 and 1
 
 
-def _sorted_with_order(x: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Return the values in increasing order, and that order, once they are known to be usable."""
+def _check_size(x: FloatArray) -> None:
     if x.ndim != 1 or x.size < 2:
         raise InputError(
             f"A local false discovery rate needs at least 2 tests in one dimension; got shape {x.shape}. "
             "With so few tests use adjust_pvalues()."
         )
-    order = np.argsort(x)
-    x_sorted = x[order]
+
+
+def _check_finite(x_sorted: FloatArray) -> None:
     if not (math.isfinite(x_sorted[0]) and math.isfinite(x_sorted[-1])):  # NaN sorts to the end
         raise InputError(
             "z holds NaN or infinite values. Drop missing tests first, and keep p-values in [1e-8, 1 - 1e-8] "
             "before taking normal quantiles; local_fdr() does both."
         )
-    return x_sorted, order
 
 
-def _smoothed_density(x_sorted: FloatArray, adjust: float, old_coords: bool) -> FloatArray:
-    """Density at the data: kernel estimate on a grid, then a smoothing spline through the grid values."""
+def _smoothed_density(x_sorted: FloatArray, adjust: float, old_coords: bool) -> tuple[DensityGrid, SmoothingSpline]:
+    """Kernel estimate on a grid, and a smoothing spline through the grid values."""
     grid = density_grid(x_sorted, adjust=adjust, old_coords=old_coords)
-    fit = fit_by_gcv(grid_system(), grid.values)
-    return evaluate_sorted(fit, (x_sorted - grid.lower) / (grid.upper - grid.lower))
+    return grid, fit_by_gcv(grid_system(), grid.values)
 
 
 def _normal_density(x: FloatArray) -> FloatArray:
-    density = np.exp(-0.5 * x * x)
+    density = -0.5 * x
+    density *= x
+    np.exp(density, out=density)
     density *= _INV_SQRT_2PI
     return density
 
@@ -104,8 +105,9 @@ def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_
 
     Notes
     -----
-    Cost: one sort and a dozen passes over z, and about half a millisecond that does not grow with p. The
-    first call computes the spline system, about 20 ms.
+    Cost: one sort of the values and a dozen passes over z in pieces that stay in cache, and a third of a millisecond
+    that does not grow with p. No order of the tests is needed: the running maximum goes by grid cells, see
+    `running_maximum`. The first call computes the spline system, about 20 ms.
 
     Examples
     --------
@@ -117,11 +119,27 @@ def local_fdr_from_z(z: FloatArray, pi0: float, *, adjust: float = _ADJUST, old_
     """
     if not 0.0 <= pi0 <= 1.0:
         raise InputError(f"pi0={pi0!r}; a share in [0, 1] is needed. edge_pi0(p) estimates it.")
-    z_sorted, order = _sorted_with_order(np.asarray(z, dtype=np.float64))
-    density = _smoothed_density(z_sorted, adjust, old_coords)
-    rates = np.empty_like(density)
-    rates[order] = _rates_sorted(_normal_density(z_sorted), density, pi0)
-    return rates
+    z = np.asarray(z, dtype=np.float64)
+    _check_size(z)
+    z_sorted = np.sort(z)
+    _check_finite(z_sorted)
+    if pi0 == 0.0:
+        return np.zeros(z.size)
+    return _normal_rates(z, GridCurve.of(*_smoothed_density(z_sorted, adjust, old_coords)), pi0)
+
+
+def _normal_rates(z: FloatArray, curve: GridCurve, pi0: float) -> FloatArray:
+    """Rates of `_rates_sorted`, monotone, for tests in any order."""
+    rates, cells = np.empty(z.size), np.empty(z.size, dtype=np.intp)
+    with np.errstate(divide="ignore"):
+        for part, cell, density in curve.blocks(z):
+            cells[part] = cell
+            null = _normal_density(z[part])
+            null /= density
+            null *= pi0
+            np.maximum(null, 0.0, out=null)
+            np.minimum(null, 1.0, out=rates[part])
+    return running_maximum(z, rates, cells, curve.normal_rate_rises())
 
 
 def edge_pi0(p: ArrayLike, cutoff: float = 0.8) -> float:
@@ -237,10 +255,15 @@ def local_fdr(
     present, where = split_missing(p)
     if present.size == 0:
         return fill_missing(present, where)
-    x_sorted, order = _sorted_with_order(_transformed(present, transform, clip))
+    x = _transformed(present, transform, clip)
+    _check_size(x)
+    order = np.argsort(x)
+    x_sorted = x[order]
+    _check_finite(x_sorted)
     share = _null_share(present, pi0, flavor)
     null = (_normal_density if transform == "probit" else _logistic_density)(x_sorted)
-    density = _smoothed_density(x_sorted, adjust, old_coords)
+    grid, fit = _smoothed_density(x_sorted, adjust, old_coords)
+    density = evaluate_sorted(fit, (x_sorted - grid.lower) / (grid.upper - grid.lower))
     rates = np.empty_like(density)
     rates[order] = _rates_sorted(null, density, share, truncate=truncate, monotone=monotone)
     return fill_missing(rates, where)

@@ -7,19 +7,22 @@ made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-#: Bytes of one float64 block. Small enough for a core's level-2 cache beside its scratch copy.
-BLOCK_BYTES = 1 << 19
-#: Features in a block, whatever the number of samples: bounds below keep call overhead small.
+#: Bytes of one float64 block: near a core's level-2 cache, and large beside the cost of calling NumPy.
+BLOCK_BYTES = 1 << 20
+#: Features in a block, whatever the number of samples.
 MIN_WIDTH, MAX_WIDTH = 64, 8192
+#: Features that a block has at least for products of samples with samples to run at full speed, as long as they
+#: stay below `WIDE_BYTES`.
+WIDE, WIDE_BYTES = 512, 1 << 26
 
 
 @runtime_checkable
@@ -53,8 +56,17 @@ class FeatureMatrix(Protocol):
         ...
 
 
+@runtime_checkable
+class StoresSingle(Protocol):
+    """A matrix that can hand over single-precision values as they are stored, where its `dtype` is float32."""
+
+    def read_single(self, columns: slice) -> NDArray[np.float32]:
+        """Return the block ``(n_samples, width)`` as float32; the caller must not write into it."""
+        ...
+
+
 def default_width(n_samples: int) -> int:
-    """Features per block so that a float64 block fills about half a megabyte.
+    """Features per block so that a float64 block fills about a megabyte, or holds 512 features.
 
     Parameters
     ----------
@@ -69,9 +81,11 @@ def default_width(n_samples: int) -> int:
     Examples
     --------
     >>> default_width(100), default_width(100_000)
-    (655, 64)
+    (1310, 83)
     """
-    return int(np.clip(BLOCK_BYTES // (8 * max(n_samples, 1)), MIN_WIDTH, MAX_WIDTH))
+    feature_bytes = 8 * max(n_samples, 1)
+    wide = min(WIDE, WIDE_BYTES // feature_bytes)
+    return int(np.clip(max(BLOCK_BYTES // feature_bytes, wide), MIN_WIDTH, MAX_WIDTH))
 
 
 def iterate_slices(n_features: int, width: int) -> Iterator[slice]:
@@ -125,6 +139,10 @@ class ArrayMatrix(_Blocked):
     def read(self, columns: slice) -> Array:
         """Return the block as float64 (a view when the array already is float64)."""
         return self.values[:, columns].astype(np.float64, order="K", copy=False)
+
+    def read_single(self, columns: slice) -> NDArray[np.float32]:
+        """Return the block as float32, a view of a float32 array."""
+        return self.values[:, columns].astype(np.float32, order="K", copy=False)
 
 
 @dataclass(frozen=True)
@@ -199,6 +217,8 @@ class FeatureView(_Blocked):
     """A view of another matrix, `base`, with its shape; values are made as float64 when a block is read."""
 
     base: FeatureMatrix
+    #: Arrays and matrices that belong to features, and their axis of features, as in `PassKernel`.
+    reads: ClassVar[Mapping[str, int]] = {"base": 1}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -225,6 +245,7 @@ class AdjustedMatrix(FeatureView):
     base: FeatureMatrix
     scores: Array
     loadings: Array
+    reads = {"base": 1, "loadings": 0}
 
     def read(self, columns: slice) -> Array:
         """Return the block with the factors' part subtracted."""
@@ -252,6 +273,7 @@ class RotatedMatrix(_Blocked):
 
     base: FeatureMatrix
     directions: Array
+    reads = {"base": 1}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -285,6 +307,7 @@ class PrecisionScaledResiduals(FeatureView):
     base: FeatureMatrix
     basis: Array
     weights: FeatureMatrix
+    reads = {"base": 1, "weights": 1}
 
     def read(self, columns: slice) -> Array:
         """Return the scaled residuals of the block."""
@@ -309,6 +332,7 @@ class LeftOut(FeatureView):
 
     base: FeatureMatrix
     weights: Array
+    reads = {"base": 1, "weights": 1}
 
     def read(self, columns: slice) -> Array:
         """Return the block with gaps."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 
 
-class GroupedGramKernel:
+class GroupedGramKernel(PassKernel):
     """One sample Gram matrix per group of features, in rotated coordinates.
 
     Parameters
@@ -34,6 +33,9 @@ class GroupedGramKernel:
            [ 0.,  0.]])
     """
 
+    reads = {"labels": 0, "weights": 0}
+    sums = ("grams",)
+
     def __init__(
         self, rotation: Array, labels: NDArray[np.intp], n_groups: int, *, weights: Array | None = None
     ) -> None:
@@ -41,12 +43,6 @@ class GroupedGramKernel:
         self.labels = labels
         self.weights = weights
         self.grams = np.zeros((n_groups, *rotation.shape))
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, grams=np.zeros_like(self.grams))
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Add the products of one block's features to their groups."""
@@ -59,10 +55,6 @@ class GroupedGramKernel:
         for gram, start, stop in zip(self.grams, edges[:-1], edges[1:], strict=True):
             part = rows[start:stop]
             gram += part.T @ part
-
-    def merge(self, other: Self) -> None:
-        """Add another run's Gram matrices."""
-        self.grams += other.grams
 
     def result(self) -> Array:
         """Return the Gram matrices ``(n_groups, n_samples, n_samples)``."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from latentadj.core.feature_fits import checked_weights, described, observed, only
 from latentadj.core.feature_grams import pattern_powers, upper_products
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ObservedSums:
     grams: Array
 
 
-class ObservedSumsKernel:
+class ObservedSumsKernel(PassKernel):
     """Accumulate `ObservedSums`, and what does not depend on the design, for `run_pass`.
 
     Parameters
@@ -54,6 +54,18 @@ class ObservedSumsKernel:
     centred : bool
         Whether the constant lies in the span of the design.
     """
+
+    reads = {"weights": 1}
+    rows = {
+        "n_obs": 0,
+        "mean": 0,
+        "constant": 0,
+        "found.effects": 0,
+        "found.squares": 0,
+        "found.shift": 0,
+        "found.patterns": 1,
+        "found.grams": 1,
+    }
 
     def __init__(
         self, basis: Array, n_features: int, weights: FeatureMatrix | None, factors: Array, *, centred: bool
@@ -71,13 +83,8 @@ class ObservedSumsKernel:
         kept = np.empty((len(self._of_weights), n_features))
         empty = np.empty((0, n_features))
         patterns, grams = (kept, empty) if weights is None else (empty, kept)
-        self.sums = ObservedSums(np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features), patterns, grams)
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
+        effects, squares, shift = np.empty((n_features, r)), np.empty(n_features), np.zeros(n_features)
+        self.found = ObservedSums(effects, squares, shift, patterns, grams)
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of the features of one block."""
@@ -85,7 +92,7 @@ class ObservedSumsKernel:
         seen = observed(block, given)
         if not self.factors.all():
             seen &= (self.factors > 0)[:, None]
-        values, sums = only(block, seen), self.sums
+        values, sums = only(block, seen), self.found
         weights = seen.astype(np.float64) if given is None else only(given, seen)
         kept = sums.patterns if given is None else sums.grams
         kept[:, columns] = self._of_weights @ weights
@@ -97,9 +104,6 @@ class ObservedSumsKernel:
         else:
             sums.squares[columns] = self.factors**2 @ (weighed * values)
 
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows are written in place."""
-
     def result(self) -> ObservedSums:
         """Return the sums of all features."""
-        return self.sums
+        return self.found

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from latentadj.core.matrix import FeatureMatrix, FeatureWindow
+from latentadj.core.windows import put, with_windows
 
 #: What a run of blocks leaves in a kernel: arrays by their place in it.
 KernelState: TypeAlias = dict[str, NDArray[Any]]
@@ -35,6 +35,8 @@ class PassKernel:
         Arrays that `update` adds to, 0 at the start.
     first_feature : int
         Position in the whole matrix of the feature that this kernel calls 0.
+    takes_single : bool
+        Whether `update` may be given single-precision blocks of a matrix that is stored in single precision.
 
     Examples
     --------
@@ -58,66 +60,43 @@ class PassKernel:
     rows: ClassVar[Mapping[str, int]] = NONE
     sums: ClassVar[tuple[str, ...]] = ()
     first_feature: int = 0
+    takes_single: bool = False
 
     def fork(self) -> Self:
         """Return a kernel for one run: its sums are 0, its arrays of features are the same arrays."""
         twin = copy.copy(self)
         for name in self.sums:
-            _put(twin, name, np.zeros_like(_get(self, name)))
+            put(twin, name, np.zeros_like(attrgetter(name)(self)))
         return twin
 
     def merge(self, other: Self) -> None:
         """Add the sums of another run; features' rows were written in place."""
         for name in self.sums:
-            total = _get(self, name)
-            total += _get(other, name)
+            total = attrgetter(name)(self)
+            total += attrgetter(name)(other)
 
     def carved(self, columns: slice) -> Self:
         """Return a kernel of its own for the features of a slice, which it calls 0, 1, ...; its sums are 0."""
         twin = self.fork()
-        for name, axis in self.reads.items():
-            _put(twin, name, _window(_get(self, name), axis, columns))
+        with_windows(twin, self.reads, columns)
         for name, axis in self.rows.items():
-            _put(twin, name, _get(self, name)[_along(axis, columns)].copy())
+            put(twin, name, attrgetter(name)(self)[_along(axis, columns)].copy(order="K"))
         twin.first_feature = self.first_feature + columns.start
         return twin
 
     def state(self, columns: slice) -> KernelState:
         """Return what has been gathered: the rows of a slice of features, and the sums."""
-        kept = {name: _get(self, name)[_along(axis, columns)] for name, axis in self.rows.items()}
-        return kept | {name: _get(self, name) for name in self.sums}
+        kept = {name: attrgetter(name)(self)[_along(axis, columns)] for name, axis in self.rows.items()}
+        return kept | {name: attrgetter(name)(self) for name in self.sums}
 
     def restore(self, state: KernelState, columns: slice) -> None:
         """Take in what another kernel has gathered for a slice of features: write its rows, add its sums."""
         for name, axis in self.rows.items():
-            _get(self, name)[_along(axis, columns)] = state[name]
+            attrgetter(name)(self)[_along(axis, columns)] = state[name]
         for name in self.sums:
-            total = _get(self, name)
+            total = attrgetter(name)(self)
             total += state[name]
-
-
-def _get(owner: Any, name: str) -> Any:
-    return attrgetter(name)(owner)
-
-
-def _put(owner: Any, name: str, value: Any) -> None:
-    """Set an attribute, of a copy of the part that holds it where the name leads into one."""
-    head, _, rest = name.partition(".")
-    if rest:
-        part = copy.copy(getattr(owner, head))
-        _put(part, rest, value)
-        value = part
-    object.__setattr__(owner, head, value)
 
 
 def _along(axis: int, columns: slice) -> tuple[slice, ...]:
     return (*(slice(None),) * axis, columns)
-
-
-def _window(value: Any, axis: int, columns: slice) -> Any:
-    """Part of an array, or of a matrix that is read by blocks; None stays None."""
-    if value is None:
-        return None
-    if isinstance(value, np.ndarray):
-        return value[_along(axis, columns)]
-    return FeatureWindow(value, columns.start, columns.stop) if isinstance(value, FeatureMatrix) else value

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from latentadj.core.matrix import Array, FeatureMatrix, default_width
+from latentadj.core.matrix import Array, FeatureMatrix, StoresSingle, default_width
 from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.pass_options import (
     NoProgress,
@@ -154,10 +154,20 @@ def do_run(Y: FeatureMatrix, run: Run, kernels: Sequence[Kernel[Any]], offset: i
         Position of the feature that the kernels call 0 (those that `PassKernel.carved` made).
     """
     for columns in run:
-        block = Y.read(columns)
+        block, single = _read(Y, columns, kernels)
         own = slice(columns.start - offset, columns.stop - offset)
         for kernel in kernels:
-            kernel.update(block, own)
+            kernel.update(single if getattr(kernel, "takes_single", False) else block, own)
+
+
+def _read(Y: FeatureMatrix, columns: slice, kernels: Sequence[Kernel[Any]]) -> tuple[Any, Any]:
+    """Read a block in double precision and, if that is how it is stored and some kernel takes it, in single."""
+    taken = [getattr(kernel, "takes_single", False) for kernel in kernels]
+    if not (any(taken) and Y.dtype == np.float32 and isinstance(Y, StoresSingle)):
+        block = Y.read(columns)
+        return block, block
+    single = Y.read_single(columns)
+    return (single if all(taken) else single.astype(np.float64, order="K")), single
 
 
 def _merge_in_order(kernels: Sequence[Kernel[Any]], runs: Sequence[Run], done: Any, progress: Progress) -> None:

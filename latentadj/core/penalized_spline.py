@@ -44,17 +44,20 @@ def _tau(spar: float) -> float:
 
 
 def _fit_last_trial(
-    system: SplineSystem, scores: FloatArray, criterion: Callable[[FloatArray, FloatArray], float]
+    system: SplineSystem, scores: FloatArray, criterion: Callable[[float, FloatArray], float]
 ) -> SmoothingSpline:
-    """Search spar by `criterion(shrunk, leverages)` and return the spline of the last trial."""
+    """Search spar by `criterion(tau, scale)`, scale = 1 / (c^2 + tau s^2), and return the spline of the last trial."""
+    scale = np.empty_like(system.fit_weight)
 
-    def trial(spar: float) -> float:
-        loss = _tau(spar) * system.penalty_weight
-        scale = 1.0 / (system.fit_weight + loss)
-        return criterion(loss * scale, system.leverage_weight * scale)
+    def rescale(spar: float) -> float:
+        tau = _tau(spar)
+        np.multiply(system.penalty_weight, tau, out=scale)
+        np.add(scale, system.fit_weight, out=scale)
+        np.reciprocal(scale, out=scale)
+        return tau
 
-    spar = last_trial(trial)
-    scale = 1.0 / (system.fit_weight + _tau(spar) * system.penalty_weight)
+    spar = last_trial(lambda spar: criterion(rescale(spar), scale))
+    rescale(spar)
     df = float(system.leverage_weight @ scale)
     return SmoothingSpline(system.breaks, system.polynomials @ (scale * scores), spar, df)
 
@@ -94,10 +97,12 @@ def fit_by_gcv(system: SplineSystem, y: FloatArray) -> SmoothingSpline:
     scores = system.rotation.T @ y
     outside = y - system.rotation @ scores
     fixed, n = float(outside @ outside), y.size
+    roughness, leverage_weight, shrunk = system.penalty_weight * scores, system.leverage_weight, np.empty_like(scores)
 
-    def criterion(lost: FloatArray, leverages: FloatArray) -> float:
-        shrunk = lost * scores
-        return float((fixed + shrunk @ shrunk) / n / (1.0 - leverages.sum() / n) ** 2)
+    def criterion(tau: float, scale: FloatArray) -> float:
+        np.multiply(roughness, scale, out=shrunk)
+        lost = tau * tau * shrunk.dot(shrunk)
+        return float((fixed + lost) / n / (1.0 - leverage_weight.dot(scale) / n) ** 2)
 
     return _fit_last_trial(system, scores, criterion)
 
@@ -129,8 +134,8 @@ def fit_by_df(system: SplineSystem, y: FloatArray, df: float) -> SmoothingSpline
     """
     scores = system.rotation.T @ y
 
-    def criterion(lost: FloatArray, leverages: FloatArray) -> float:
-        return 3.0 + (df - float(leverages.sum())) ** 2
+    def criterion(tau: float, scale: FloatArray) -> float:
+        return 3.0 + (df - float(system.leverage_weight.dot(scale))) ** 2
 
     return _fit_last_trial(system, scores, criterion)
 

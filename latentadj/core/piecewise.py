@@ -45,12 +45,18 @@ class PiecewiseQuintic:
 
     def __call__(self, v: Reals) -> Reals:
         """Values at `v` (n,), one chunk; meaningless outside [low, high], NaN at NaN."""
-        interval = (v + self.offset).view(np.int64) >> self.drop
-        middle = ((interval << self.drop) | (1 << (self.drop - 1))).view(np.float64)
-        distance = v - (middle - self.offset)
+        bits = ((v + self.offset) if self.offset else v).view(np.int64)
+        interval = bits >> self.drop
+        middle = interval << self.drop
+        middle |= 1 << (self.drop - 1)
+        distance = middle.view(np.float64)
+        if self.offset:
+            distance -= self.offset
+        np.subtract(v, distance, out=distance)
         interval -= self.first
-        result = np.take(self.coef[5], interval, mode="clip")
-        for power in (4, 3, 2, 1, 0):
+        result = self.coef[5].take(interval, mode="clip")
+        spread = np.empty_like(result)
+        for row in self.coef[4::-1]:
             result *= distance
-            result += np.take(self.coef[power], interval, mode="clip")
+            result += row.take(interval, mode="clip", out=spread)
         return result

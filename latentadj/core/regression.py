@@ -291,8 +291,8 @@ def fit_from_sums(basis: DesignBasis, sums: RegressionSums) -> RegressionFit:
     """
     d, kept = basis.n_columns, list(basis.kept)
     inverse = basis.r_inverse
-    coef = np.full((sums.effects.shape[0], d), np.nan)
-    coef[:, kept] = sums.effects @ inverse.T
+    coef = np.full((d, len(sums.effects)), np.nan).T if d > len(kept) else np.empty((d, len(sums.effects))).T
+    coef.T[kept] = inverse @ sums.effects.T
     cov_unscaled = np.full((d, d), np.nan)
     cov_unscaled[np.ix_(kept, kept)] = inverse @ inverse.T
     df_resid = float(basis.n_samples - basis.rank)

@@ -8,11 +8,11 @@ is multiplied by it once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.regression import design_basis
 from latentadj.core.resampling_draws import Draws
 
@@ -118,7 +118,7 @@ def inflation(removed: Array) -> float:
     return float(np.sqrt(n / max(n - r, 1)))
 
 
-class ResamplingKernel:
+class ResamplingKernel(PassKernel):
     """Statistics of every draw for all features, for `run_pass`.
 
     Parameters
@@ -143,6 +143,9 @@ class ResamplingKernel:
     the rearranged residuals, the statistic is ``|u'z|^2 / q`` over ``(|z|^2 - |q0'z|^2 - |u'z|^2) / df``.
     """
 
+    reads = {"variances.df_prior": 0, "variances.s2_prior": 0}
+    rows = {"kept": 1}
+
     def __init__(
         self,
         geometry: NullGeometry,
@@ -161,12 +164,6 @@ class ResamplingKernel:
         self.scale = inflation(self.removed) if inflated else 1.0
         self.level = level
         self.kept = np.empty((draws.n_draws if level is None else 1, n_features))
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' columns into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the statistics of one block's features."""
@@ -196,9 +193,6 @@ class ResamplingKernel:
                 return signed
             joint: Array = np.sqrt(np.einsum("ckm,ckm->cm", coordinates[:, :q], coordinates[:, :q]) / (q * variance))
             return joint
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: columns were written in place."""
 
     def result(self) -> Array:
         """Return the statistics ``(n_draws, n_features)``, or their quantile ``(1, n_features)``."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.resampling import COORDINATES, VarianceRule, inflation
 from latentadj.core.resampling_draws import GatherDraws, MultiplierDraws
 from latentadj.core.sandwich import SandwichScores, cluster_sums
@@ -16,7 +17,7 @@ from latentadj.core.sandwich import SandwichScores, cluster_sums
 __all__ = ["RobustResamplingKernel"]
 
 
-class RobustResamplingKernel:
+class RobustResamplingKernel(PassKernel):
     """Robust t statistics of one contrast for every draw and all features, for `run_pass`.
 
     Parameters
@@ -43,6 +44,9 @@ class RobustResamplingKernel:
     Review of Economics and Statistics 90:414. The error is estimated anew in every draw.
     """
 
+    reads = {"variances.df_prior": 0, "variances.s2_prior": 0}
+    rows = {"kept": 1}
+
     def __init__(
         self,
         scores: SandwichScores,
@@ -62,12 +66,6 @@ class RobustResamplingKernel:
         self.variances, self.df_resid, self.level = variances, df_resid, level
         self.by_products = self.forms.goes_with(draws)
         self.kept = np.empty((draws.n_draws if level is None else 1, n_features))
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' columns into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the statistics of one block's features."""
@@ -118,9 +116,6 @@ class RobustResamplingKernel:
             parts.append((forms.weights @ inside, np.square(scores).sum(axis=0), np.square(left).sum(axis=0)))
         estimate, sandwich, rss = (np.stack(part) for part in zip(*parts, strict=True))
         return estimate, sandwich, rss
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: columns were written in place."""
 
     def result(self) -> Array:
         """Return the statistics ``(n_draws, n_features)``, or their quantile ``(1, n_features)``."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from latentadj.core.feature_fits import FeatureFits, observed, only
+from latentadj.core.fits_kernel import FitsKernel
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.stacked_bases import Rows, stacked_bases
 
@@ -14,7 +13,7 @@ from latentadj.core.stacked_bases import Rows, stacked_bases
 _CHUNK_BYTES = 1 << 24
 
 
-class RowRegressionKernel:
+class RowRegressionKernel(FitsKernel):
     """Weighted least squares of some features, for `run_pass` over just these.
 
     Parameters
@@ -36,6 +35,8 @@ class RowRegressionKernel:
     Rows of the design are scaled by root weights and factored by Householder QR; residuals are formed explicitly.
     """
 
+    reads = {"weights": 1}
+
     def __init__(
         self,
         design: Array,
@@ -52,10 +53,6 @@ class RowRegressionKernel:
         self.weights = weights
         self.factors = factors
 
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same arrays."""
-        return self
-
     def update(self, block: Array, columns: slice) -> None:
         """Fit the features of one block."""
         given = None if self.weights is None else self.weights.read(columns)
@@ -71,9 +68,6 @@ class RowRegressionKernel:
         for bases in stacked_bases(self.design, roots, self.kept):
             rows = bases.rows
             self.fits.write_exact(bases, np.arange(len(rows)), values[rows], features[rows])
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows are written in place."""
 
     def result(self) -> FeatureFits:
         """Return what was written to."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
 
@@ -209,7 +210,7 @@ def _adjusted_rows(q: Array, clusters: NDArray[np.intp], power: float) -> tuple[
     return rows, np.concatenate(blind)
 
 
-class SandwichKernel:
+class SandwichKernel(PassKernel):
     """Sandwich covariances of every feature's coefficients, for `run_pass`.
 
     Parameters
@@ -223,6 +224,8 @@ class SandwichKernel:
     pairs of columns, ``m n d^2``; with them, the scores of each cluster and their outer products.
     """
 
+    rows = {"covariance": 0}
+
     def __init__(self, scores: SandwichScores, n_features: int) -> None:
         d = len(scores.coordinates)
         self.basis = scores.basis
@@ -232,12 +235,6 @@ class SandwichKernel:
         self.upper = upper
         self.pairs = np.ascontiguousarray((self.influence[:, upper[0]] * self.influence[:, upper[1]]).T)
         self.covariance = np.empty((n_features, d, d))
-
-    def fork(self) -> Self:
-        """Return a worker that writes its features' rows into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the covariances of one block's features."""
@@ -251,9 +248,6 @@ class SandwichKernel:
         for g, rows in enumerate(self.members):
             scores[:, :, g] = residual[rows].T @ self.influence[rows]
         self.covariance[columns] = scores @ scores.transpose(0, 2, 1)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> Array:
         """Return the covariances ``(n_features, d, d)``."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 
 from latentadj.core.matrix import Array, FeatureMatrix, FeatureSubset, collect
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 
 #: Features whose ratios the medians are taken over, at most: those of the highest level.
 MAX_FEATURES = 5000
 
 
-class LogMeanKernel:
+class LogMeanKernel(PassKernel):
     """Mean logarithm of every feature over samples; minus infinity for features with a zero.
 
     Parameters
@@ -21,22 +20,15 @@ class LogMeanKernel:
     n_features : int
     """
 
+    rows = {"log_mean": 0}
+
     def __init__(self, n_features: int) -> None:
         self.log_mean = np.empty(n_features)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the means of one block's features."""
         with np.errstate(divide="ignore"):
             self.log_mean[columns] = np.log(block).mean(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> Array:
         """Return the means ``(n_features,)``."""

@@ -62,6 +62,7 @@ class CurveAdjusted(FeatureView):
     coef: Array
     knots: Array
     curves: Array
+    reads = {"base": 1, "coef": 0}
 
     def read(self, columns: slice) -> Array:
         """Return the block without the curves."""

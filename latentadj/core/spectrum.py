@@ -16,6 +16,7 @@ from latentadj.core.kernels import GramKernel, RegressionSums
 from latentadj.core.matrix import Array, FeatureMatrix, collect
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
+from latentadj.core.weighted_sums import wide
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,8 @@ def residual_spectrum(
     if solver == "svd" or (solver == "auto" and n_features < n_samples):
         return _by_svd(Y, complement, weights)
     removed = basis.q if basis.rank and not project_last else None
-    (gram,) = run_pass(Y, GramKernel(n_samples, basis=removed, weights=weights))
+    kernel = GramKernel(n_samples, basis=removed, weights=weights)
+    (gram,) = run_pass(Y, kernel, wider=1 if removed is not None else wide(n_samples))
     return spectrum_of_gram(gram, complement, n_features)
 
 

@@ -15,7 +15,8 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from latentadj.core.alignment import subspace_distance
-from latentadj.core.kernels import GramKernel, ProjectionKernel, RegressionSums
+from latentadj.core.kernels import GramKernel, RegressionSums
+from latentadj.core.leading_directions import MANY_SAMPLES, leading_directions
 from latentadj.core.local_fdr import local_fdr_from_z
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.multiple import adjust_pvalues
@@ -23,6 +24,7 @@ from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
 from latentadj.core.spectrum import safe_to_project_last, top_eigenvectors
 from latentadj.core.tails import FProbitTable, f_upper_p
+from latentadj.core.weighted_sums import ExplainedKernel, WeightedGramKernel, wide
 
 #: Fewer tests than this have no density to speak of; tail-area rates stand in for local ones.
 MIN_TESTS = 50
@@ -100,27 +102,37 @@ class SurrogateWeighting:
 
     def weigh(self, factors: Array) -> SurrogateWeights:
         """Return the posterior probabilities given factors ``(n_samples, k)``."""
-        n, rank, q = self.basis.n_samples, self.basis.rank, self.n_nuisance
-        k, p = factors.shape[1], rank - q
-        effects = self.sums.effects
-        (cross,) = run_pass(self.Y, ProjectionKernel(factors, self.Y.shape[1]))
-        overlap = self.basis.q.T @ factors
-        cross = cross - effects[:, :q] @ overlap[:q]
-        left = np.eye(k) - overlap[:q].T @ overlap[:q]
-        with_factors = self._rss_nuisance - _explained(cross, left)
-        gamma = 1.0 - self._rates(self._rss_nuisance, with_factors, k, n - q - k)
-        if p == 0:
+        n, rank, q, k = self.basis.n_samples, self.basis.rank, self.n_nuisance, factors.shape[1]
+        explained = self._explained(factors)
+        with_factors = self._rss_nuisance - explained[0]
+        gamma = 1.0 - self._rates(explained[0], with_factors, k, n - q - k)
+        if rank == q:
             return SurrogateWeights(gamma, np.zeros_like(gamma))
-        cross -= effects[:, q:] @ overlap[q:]
-        with_all = self.sums.rss - _explained(cross, left - overlap[q:].T @ overlap[q:])
-        return SurrogateWeights(gamma, 1.0 - self._rates(with_factors, with_all, p, n - rank - k))
+        with_all = self.sums.rss - explained[1]
+        with_factors -= with_all
+        return SurrogateWeights(gamma, 1.0 - self._rates(with_factors, with_all, rank - q, n - rank - k))
 
-    def _rates(self, rss_reduced: Array, rss_full: Array, df1: int, df2: int) -> Array:
+    def _explained(self, factors: Array) -> Array:
+        """Sums of squares along what the nuisance part, and the whole design, leave of the factors; one pass."""
+        q = self.n_nuisance
+        overlap = self.basis.q.T @ factors
+        combine = [_orthonormalizer(np.eye(factors.shape[1]) - overlap[:r].T @ overlap[:r]) for r in (q, len(overlap))]
+        nuisance_only = np.where(np.arange(len(overlap))[:, None] < q, overlap, 0.0)
+        remove = [combine[0] @ nuisance_only.T, combine[1] @ overlap.T]
+        sizes = (len(combine[0]), len(combine[1]))
+        kernel = ExplainedKernel(factors, np.vstack(combine), np.vstack(remove), self.sums.effects, sizes)
+        out: Array = run_pass(self.Y, kernel, wider=wide(self.Y.shape[0]))[0]
+        return out
+
+    def _rates(self, explained: Array, left: Array, df1: int, df2: int) -> Array:
         """Local false discovery rates of F tests; 1 for features that do not vary."""
-        usable = self.usable & (rss_full > 0)
+        usable = self.usable & (left > 0)
         every = bool(usable.all())
-        reduced, full = (rss_reduced, rss_full) if every else (rss_reduced[usable], rss_full[usable])
-        f = np.maximum((reduced - full) * (df2 / df1) / full, 0.0)
+        if not every:
+            explained, left = explained[usable], left[usable]
+        f = np.divide(explained, left)
+        f *= df2 / df1
+        np.maximum(f, 0.0, out=f)
         if f.size < MIN_TESTS:
             found = adjust_pvalues(f_upper_p(f, df1, df2)) if f.size else f
         else:
@@ -133,19 +145,36 @@ class SurrogateWeighting:
 
     def gram(self, weights: Array) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)`` of the weighted, centred features; one pass."""
+        n_samples = self.Y.shape[0]
         if self.level is not None:
-            centred = GramKernel(self.Y.shape[0], basis=self.level[:, None], weights=weights)
+            centred = GramKernel(n_samples, basis=self.level[:, None], weights=weights)
             out: Array = run_pass(self.Y, centred)[0]
             return out
         mean = None if self._means_are_mild else self.sums.mean
-        gram: Array = run_pass(self.Y, GramKernel(self.Y.shape[0], mean=mean, weights=weights))[0]
+        gram: Array = run_pass(self.Y, WeightedGramKernel(n_samples, weights, mean=mean), wider=wide(n_samples))[0]
         gram -= gram.mean(axis=0)
         gram -= gram.mean(axis=1)[:, None]
         return gram
 
-    def factors(self, weights: Array, k: int) -> Array:
-        """Return the leading k weighted components ``(n_samples, k)``."""
+    def factors(self, weights: Array, k: int, start: Array | None = None) -> Array:
+        """Return the leading k weighted components ``(n_samples, k)``, those of many samples from `start` on.
+
+        Below 1500 samples, or where means are large, they are eigenvectors of the Gram matrix; else of a block
+        Krylov space, to an angle of 3e-7.
+        """
+        if self.level is None and self.Y.shape[0] >= MANY_SAMPLES and self._means_are_mild:
+            n, squared = self.Y.shape[0], weights * weights
+            constant = np.full((n, 1), n**-0.5)
+            found = leading_directions(self.Y, constant, k, squared_weights=squared, sizes=self._tss, start=start)
+            if found is not None:
+                return found
         return top_eigenvectors(self.gram(weights), k)
+
+    @cached_property
+    def _tss(self) -> Array:
+        effects = self.sums.effects
+        out: Array = self.sums.rss + np.einsum("ij,ij->i", effects, effects) - len(self.basis.q) * self.sums.mean**2
+        return np.maximum(out, 0.0)
 
 
 class WeightingRounds:
@@ -184,7 +213,7 @@ class WeightingRounds:
         if self.n_iter == 0 and self._first_power != 1.0:
             weights = SurrogateWeights(weights.gamma, 1.0 - (1.0 - weights.b) ** self._first_power)
         self.weights = weights
-        self.factors = self._weighting.factors(weights.weights, self._n_factors)
+        self.factors = self._weighting.factors(weights.weights, self._n_factors, factors)
         self.n_iter += 1
         return self.factors
 
@@ -237,14 +266,13 @@ def rank_correlation(a: Array, b: Array) -> float:
 
 def _probits(f: Array, df1: int, df2: int) -> tuple[Array, float]:
     z = FProbitTable(df1, df2)(f)
-    pi0 = min(1.0, float(np.mean(z >= ndtri(0.8))) / 0.2)
+    pi0 = min(1.0, float(np.count_nonzero(z >= ndtri(0.8)) / z.size) / 0.2)
     return z, pi0
 
 
-def _explained(cross: Array, gram: Array) -> Array:
-    """Sum of squares along directions with inner products `cross` ``(m, k)`` and Gram matrix `gram`."""
+def _orthonormalizer(gram: Array) -> Array:
+    """Map of coordinates along directions with this Gram matrix to orthonormal ones, ``(rank, k)``."""
     values, vectors = eigh(gram)
     keep = values > 1e-10
-    coordinates = cross @ (vectors[:, keep] / np.sqrt(values[keep]))
-    out: Array = np.einsum("ij,ij->i", coordinates, coordinates)
+    out: Array = (vectors[:, keep] / np.sqrt(values[keep])).T
     return out

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
 from latentadj.core.matrix import Array, FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.weighted_regression import stacked_bases
 
 __all__ = ["NO_RESIDUAL", "UnevenShareKernel", "UnevenShares"]
@@ -18,7 +18,7 @@ NO_RESIDUAL = 1e-24
 _CHUNK_BYTES = 1 << 23
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class UnevenShares:
     """Sums over features.
 
@@ -34,10 +34,10 @@ class UnevenShares:
 
     excess: Array
     information: Array
-    n_features: int = 0
+    n_features: int
 
 
-class UnevenShareKernel:
+class UnevenShareKernel(PassKernel):
     r"""Score and information of the samples' log variances, for `run_pass`.
 
     Parameters
@@ -57,16 +57,16 @@ class UnevenShareKernel:
     takes one matrix product.
     """
 
+    reads = {"weights": 1}
+    sums = ("excess", "information", "n_features")
+
     def __init__(self, design: Array, roots: Array, weights: FeatureMatrix | None) -> None:
         self.design = design
         self.roots = roots
         self.weights = weights
         n = len(roots)
-        self.found = UnevenShares(np.zeros(n), np.zeros((n, n)))
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(self.design, self.roots, self.weights)
+        self.excess, self.information = np.zeros(n), np.zeros((n, n))
+        self.n_features = np.zeros(1, dtype=np.intp)
 
     def update(self, block: Array, columns: slice) -> None:
         """Take in the features of one block that have weights or missing values."""
@@ -96,19 +96,13 @@ class UnevenShareKernel:
         usable = (df >= 2) & (rss > NO_RESIDUAL * np.square(y).sum(axis=1))
         q, residual, seen, df, rss = q[usable], residual[usable], seen[usable], df[usable], rss[usable]
         free = seen - np.square(q).sum(axis=2)
-        self.found.excess += (np.square(residual) * (df / rss)[:, None] - free).sum(axis=0)
-        self.found.information += _squared_projections(q, free) - free.T @ (free / df[:, None])
-        self.found.n_features += len(df)
-
-    def merge(self, other: Self) -> None:
-        """Add what another run has gathered."""
-        self.found.excess += other.found.excess
-        self.found.information += other.found.information
-        self.found.n_features += other.found.n_features
+        self.excess += (np.square(residual) * (df / rss)[:, None] - free).sum(axis=0)
+        self.information += _squared_projections(q, free) - free.T @ (free / df[:, None])
+        self.n_features += len(df)
 
     def result(self) -> UnevenShares:
         """Return the sums."""
-        return self.found
+        return UnevenShares(self.excess, self.information, int(self.n_features[0]))
 
 
 def _squared_projections(q: Array, free: Array) -> Array:

@@ -131,6 +131,8 @@ def _posterior(
     s2: FloatArray, df: FloatArray, s2_prior: float | FloatArray, df_prior: float | FloatArray
 ) -> FloatArray:
     """Average of prior and sample variance weighted by their degrees of freedom, limits included."""
+    if df.ndim == 0 and np.isfinite(df) and np.ndim(df_prior) == 0 and np.isfinite(df_prior):
+        return _common_posterior(s2, float(df), s2_prior, float(df_prior))
     with np.errstate(invalid="ignore"):
         weight = np.asarray(df_prior / (df + df_prior))
     weight = np.where(np.isinf(df_prior), 1.0, weight)
@@ -139,6 +141,17 @@ def _posterior(
     sample_part = np.where(weight < 1, (1.0 - weight) * s2, 0.0)
     unknown = np.isnan(weight) | (~(s2 > 0) & (df > 0))
     return np.where(unknown, np.nan, prior_part + sample_part)
+
+
+def _common_posterior(s2: FloatArray, df: float, s2_prior: float | FloatArray, df_prior: float) -> FloatArray:
+    """The same where all features have the same degrees of freedom, and the prior has finitely many."""
+    weight = df_prior / (df + df_prior) if df + df_prior > 0 else np.nan
+    out = (1.0 - weight) * s2 if weight < 1 else np.zeros_like(s2)
+    if not weight == 0:
+        out += weight * s2_prior
+    if df > 0:
+        out[~(s2 > 0)] = np.nan
+    return out
 
 
 def _total_df(s2: FloatArray, df: FloatArray, df_prior: float | FloatArray) -> float | FloatArray:

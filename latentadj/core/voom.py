@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from latentadj.core.counts import MILLION, LogCounts
 from latentadj.core.lowess import lowess
 from latentadj.core.matrix import Array, FeatureMatrix, _Blocked
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis, design_basis, design_pass
 from latentadj.core.whitening import WhitenedMatrix, Whitening
@@ -19,7 +20,7 @@ from latentadj.exceptions import DegreesOfFreedomError, InputError
 PRIOR = 0.5
 
 
-class PresentKernel:
+class PresentKernel(PassKernel):
     """Which features have any count.
 
     Parameters
@@ -27,21 +28,14 @@ class PresentKernel:
     n_features : int
     """
 
+    rows = {"present": 0}
+
     def __init__(self, n_features: int) -> None:
         self.present = np.empty(n_features, dtype=bool)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Look at one block's features."""
         self.present[columns] = (block > 0).any(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: rows were written in place."""
 
     def result(self) -> np.ndarray:
         """Return the mask ``(n_features,)``."""
@@ -101,6 +95,7 @@ class VoomWeights(_Blocked):
     basis: Array
     effects: Array
     log_depth: Array
+    reads = {"effects": 0}
 
     @property
     def shape(self) -> tuple[int, int]:

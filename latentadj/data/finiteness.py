@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.matrix import ArrayMatrix, FeatureMatrix
+from ..core.pass_kernel import KernelState, PassKernel
 from ..core.passes import run_pass
 from ..exceptions import InputError
 
 _CHUNK = 1 << 22  # values looked at in one go
 #: Cells that a message names.
 MOST_CELLS = 5
+_NO_CELLS: NDArray[np.intp] = np.empty((0, 2), dtype=np.intp)
 
 
 def check_finite(
@@ -72,7 +74,7 @@ def _raise(
         raise InputError(_finite_message(0 if allow_missing else n_nan, n_inf, first, sample_ids, feature_ids))
 
 
-class FinitenessKernel:
+class FinitenessKernel(PassKernel):
     """Counts of missing and infinite values and the first cells that hold them, for `run_pass`.
 
     Parameters
@@ -81,35 +83,51 @@ class FinitenessKernel:
         Whether only infinite values are worth a cell.
     """
 
+    sums = ("n_bad",)
+
     def __init__(self, *, allow_missing: bool = False) -> None:
         self.allow_missing = allow_missing
-        self.n_nan = self.n_inf = 0
-        self.first: list[tuple[int, int]] = []
-
-    def fork(self) -> Self:
-        """Return an empty accumulator."""
-        return type(self)(allow_missing=self.allow_missing)
+        self.n_bad = np.zeros(2, dtype=np.intp)
+        self.cells = _NO_CELLS
 
     def update(self, block: NDArray[np.float64], columns: slice) -> None:
         """Count in one block."""
         if np.isfinite(block).all():
             return
         missing, infinite = np.isnan(block), np.isinf(block)
-        self.n_nan += int(missing.sum())
-        self.n_inf += int(infinite.sum())
+        self.n_bad += missing.sum(), infinite.sum()
         bad = infinite if self.allow_missing else missing | infinite
-        cells = np.argwhere(bad.T)[: max(MOST_CELLS - len(self.first), 0)]
-        self.first += [(int(i), int(j) + (columns.start or 0)) for j, i in cells]
+        self._take(np.argwhere(bad.T)[:MOST_CELLS] + (self.first_feature + (columns.start or 0), 0))
+
+    def _take(self, cells: NDArray[np.intp]) -> None:
+        """Keep the first cells in order of features, then of samples."""
+        both = np.concatenate([self.cells, cells])
+        self.cells = both[np.lexsort(both.T[::-1])][:MOST_CELLS]
+
+    def fork(self) -> Self:
+        """Return an empty accumulator."""
+        twin = super().fork()
+        twin.cells = _NO_CELLS
+        return twin
 
     def merge(self, other: Self) -> None:
-        """Add another run's counts."""
-        self.n_nan += other.n_nan
-        self.n_inf += other.n_inf
-        self.first = (self.first + other.first)[:MOST_CELLS]
+        """Add another run's counts and cells."""
+        super().merge(other)
+        self._take(other.cells)
+
+    def state(self, columns: slice) -> KernelState:
+        """Return the counts and the cells."""
+        return super().state(columns) | {"cells": self.cells}
+
+    def restore(self, state: KernelState, columns: slice) -> None:
+        """Add the counts and cells of another run."""
+        super().restore(state, columns)
+        self._take(state["cells"])
 
     def result(self) -> tuple[int, int, list[tuple[int, int]]]:
         """Return the counts and the cells (sample, feature)."""
-        return self.n_nan, self.n_inf, self.first
+        n_nan, n_inf = self.n_bad.tolist()
+        return n_nan, n_inf, [(sample, feature) for feature, sample in self.cells.tolist()]
 
 
 def _chunks(values: NDArray[Any]) -> list[tuple[int, int, bool]]:

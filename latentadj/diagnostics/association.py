@@ -13,7 +13,7 @@ from latentadj.core.multiple import adjust_pvalues
 from latentadj.core.regression import DesignBasis, design_basis
 from latentadj.core.tails import f_upper_p
 from latentadj.data import align_samples
-from latentadj.diagnostics.covariates import Covariate, read_covariate
+from latentadj.diagnostics.covariates import Covariate, read_covariates
 from latentadj.exceptions import InputError
 from latentadj.results import AdjustmentResult
 
@@ -85,15 +85,47 @@ def factor_association(
     >>> sorted(table["covariate"].unique()), table["factor"].nunique()
     (['batch', 'cancer', 'outcome'], 2)
     """
-    names = list(result.factors.columns)
+    return score_association(
+        result.factors, aligned_table(result, sample_data), result.design.matrix if given_design else None
+    )
+
+
+def score_association(
+    scores: pd.DataFrame, sample_data: pd.DataFrame, given: Array | None = None, what: str = "factor"
+) -> pd.DataFrame:
+    """Associate any scores of the samples with every covariate of a sample table.
+
+    Parameters
+    ----------
+    scores : pandas.DataFrame of shape (n_samples, k)
+        Factors, components, or other columns, named.
+    sample_data : pandas.DataFrame of n_samples rows
+        In the order of the scores.
+    given : ndarray of shape (n_samples, d), optional
+        Columns that are removed from scores and covariates first, beside the mean.
+    what : str, default="factor"
+        Name of the first column of the table.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `factor_association`, with the names of the scores in the column `what`.
+
+    Examples
+    --------
+    >>> scores = pd.DataFrame({"first": [0.0, 0.1, 1.0, 0.9]})
+    >>> score_association(scores, pd.DataFrame({"batch": list("aabb")}))["statistic"].round(2).tolist()
+    [0.99]
+    """
+    values = scores.to_numpy(dtype=np.float64)
     rows: list[dict[str, object]] = []
-    for covariate in _covariates(result, sample_data):
-        fit, note = _association(result, covariate, given_design)
+    for covariate in read_covariates(sample_data):
+        fit, note = _association(values, covariate, given)
         rows += [
-            _row(covariate, note, factor=name, statistic=fit.r2[i], p_value=fit.p_value[i])
-            for i, name in enumerate(names)
+            _row(covariate, note, **{what: name}, statistic=fit.r2[i], p_value=fit.p_value[i])
+            for i, name in enumerate(scores.columns)
         ]
-    return _finished(rows, ASSOCIATION_COLUMNS)
+    return _finished(rows, (what, *ASSOCIATION_COLUMNS[1:]))
 
 
 def covariate_recovery(
@@ -137,8 +169,9 @@ def covariate_recovery(
     True
     """
     rows: list[dict[str, object]] = []
-    for covariate in _covariates(result, sample_data):
-        basis = _base(result, covariate, given_design)
+    given = result.design.matrix if given_design else None
+    for covariate in read_covariates(aligned_table(result, sample_data)):
+        basis = _base(covariate, given)
         columns = _independent(basis, covariate.columns)
         factors = basis.project_out(result.factors.to_numpy()[covariate.present])
         found = canonical_correlations(factors, columns, centre=False)
@@ -260,17 +293,12 @@ def aligned_table(result: AdjustmentResult, sample_data: pd.DataFrame | None) ->
     return align_samples(ids, sample_data, result.n_samples)[0]
 
 
-def _covariates(result: AdjustmentResult, sample_data: pd.DataFrame | None) -> list[Covariate]:
-    table = aligned_table(result, sample_data)
-    return [read_covariate(table.iloc[:, i], str(name)) for i, name in enumerate(table.columns)]
-
-
-def _base(result: AdjustmentResult, covariate: Covariate, given_design: bool) -> DesignBasis:
-    """Basis of what is removed first: the intercept, or the study's design with it."""
+def _base(covariate: Covariate, given: Array | None) -> DesignBasis:
+    """Basis of what is removed first: the intercept, and what is given."""
     ones = np.ones((int(covariate.present.sum()), 1))
-    if not given_design:
+    if given is None:
         return design_basis(ones)
-    return design_basis(np.column_stack([ones, result.design.matrix[covariate.present]]))
+    return design_basis(np.column_stack([ones, given[covariate.present]]))
 
 
 def _independent(basis: DesignBasis, columns: Array) -> Array:
@@ -285,13 +313,12 @@ def _rank(columns: Array) -> int:
     return design_basis(columns).rank if columns.size else 0
 
 
-def _association(result: AdjustmentResult, covariate: Covariate, given_design: bool) -> tuple[PartialFit, str]:
-    k = result.n_factors
+def _association(scores: Array, covariate: Covariate, given: Array | None) -> tuple[PartialFit, str]:
+    k = scores.shape[1]
     blank = PartialFit(np.full(k, np.nan), np.full(k, np.nan), 0, 0)
     if covariate.kind == "skipped":
         return blank, covariate.note
-    scores = result.factors.to_numpy()[covariate.present]
-    fit = partial_fit(scores, _base(result, covariate, given_design), covariate.columns)
+    fit = partial_fit(scores[covariate.present], _base(covariate, given), covariate.columns)
     if fit.df1 < 1:
         return blank, "part of the design"
     if fit.df2 < 1:

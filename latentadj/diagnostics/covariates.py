@@ -91,6 +91,25 @@ def read_covariate(values: pd.Series, name: str) -> Covariate:
     return Covariate(name, "categorical", present, indicators, tuple(str(level) for level in levels), note)
 
 
+def read_covariates(sample_data: pd.DataFrame) -> list[Covariate]:
+    """Read every column of a sample table; see `read_covariate`.
+
+    Parameters
+    ----------
+    sample_data : pandas.DataFrame of n_samples rows
+
+    Returns
+    -------
+    list of Covariate
+
+    Examples
+    --------
+    >>> [covariate.kind for covariate in read_covariates(pd.DataFrame({"site": list("aabb"), "lab": list("xxxx")}))]
+    ['categorical', 'skipped']
+    """
+    return [read_covariate(sample_data.iloc[:, i], str(name)) for i, name in enumerate(sample_data.columns)]
+
+
 def _read(values: pd.Series, name: str) -> _Reading:
     dtype = values.dtype
     if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):

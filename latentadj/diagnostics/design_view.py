@@ -150,12 +150,34 @@ def connected_groups(counts: np.ndarray) -> int:
     >>> connected_groups(np.array([[1, 0], [1, 2]])), connected_groups(np.array([[1, 0], [0, 2]]))
     (1, 2)
     """
+    return len(connected_parts(counts))
+
+
+def connected_parts(counts: np.ndarray) -> list[tuple[list[int], list[int]]]:
+    """Groups of levels that samples connect.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (r, c)
+
+    Returns
+    -------
+    list of (list of int, list of int)
+        Positions of the rows and of the columns of each group.
+
+    Examples
+    --------
+    >>> connected_parts(np.array([[1, 0], [0, 2]]))
+    [([0], [0]), ([1], [1])]
+    """
     if not counts.size:
-        return 0
+        return []
     rows, columns = np.nonzero(counts)
-    size = sum(counts.shape)
-    graph = coo_array((np.ones(len(rows)), (rows, columns + counts.shape[0])), shape=(size, size))
-    return int(connected_components(graph, directed=False)[0])
+    height, size = counts.shape[0], sum(counts.shape)
+    graph = coo_array((np.ones(len(rows)), (rows, columns + height)), shape=(size, size))
+    n_groups, group = connected_components(graph, directed=False)
+    members = [np.flatnonzero(group == i) for i in range(int(n_groups))]
+    return [((part[part < height]).tolist(), (part[part >= height] - height).tolist()) for part in members]
 
 
 def cramers_v(counts: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class _SomeSamples:
 
     base: FeatureMatrix
     index: NDArray[np.intp]
+    reads = {"base": 1}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -144,8 +145,8 @@ def explored_study(data: Any, sample_data: pd.DataFrame | None = None, *, what: 
 
     Parameters
     ----------
-    data : AdjustmentResult, array, DataFrame, AnnData or LabelledMatrix
-        A result with its data at hand, or a matrix, samples x features.
+    data : AdjustmentResult, array, DataFrame, AnnData, LabelledMatrix or ExploredStudy
+        A result with its data at hand, a matrix, samples x features, or what this function returned.
     sample_data : pandas.DataFrame, optional
         Sample table, aligned by ID; by default the one that came with `data`.
     what : str
@@ -168,6 +169,8 @@ def explored_study(data: Any, sample_data: pd.DataFrame | None = None, *, what: 
     >>> list(study.panels), study.sample_ids
     (['before'], ('sample1', 'sample2', 'sample3'))
     """
+    if isinstance(data, ExploredStudy):
+        return data if sample_data is None else replace(data, sample_data=_aligned(data, sample_data))
     if isinstance(data, AdjustmentResult):
         return _study_of_result(data, sample_data, what)
     found = as_labelled_matrix(data)
@@ -177,6 +180,11 @@ def explored_study(data: Any, sample_data: pd.DataFrame | None = None, *, what: 
     samples = found.sample_ids or tuple(f"sample{i + 1}" for i in range(found.shape[0]))
     features = np.arange(found.shape[1]) if found.feature_ids is None else found.feature_ids
     return ExploredStudy({"before": ArrayMatrix(found.values)}, samples, features, table)
+
+
+def _aligned(study: ExploredStudy, sample_data: pd.DataFrame) -> pd.DataFrame:
+    unnamed = study.sample_ids == tuple(f"sample{i + 1}" for i in range(study.n_samples))
+    return align_samples(None if unnamed else study.sample_ids, sample_data, study.n_samples)[0]
 
 
 def _study_of_result(result: AdjustmentResult, sample_data: pd.DataFrame | None, what: str) -> ExploredStudy:

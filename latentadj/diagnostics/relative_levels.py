@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import FeatureMatrix
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import run_pass
 from latentadj.diagnostics.explored import explored_study
 
@@ -20,7 +21,7 @@ CHUNK_BYTES = 1 << 27
 LEVELS = {"low": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "high": 0.95}
 
 
-class MedianKernel:
+class MedianKernel(PassKernel):
     """Median of every feature over samples, missing values left out.
 
     Parameters
@@ -28,12 +29,10 @@ class MedianKernel:
     n_features : int
     """
 
+    rows = {"medians": 0}
+
     def __init__(self, n_features: int) -> None:
         self.medians = np.empty(n_features)
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        return self
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the medians of one block's features."""
@@ -44,40 +43,32 @@ class MedianKernel:
             medians[np.flatnonzero(gaps)[kept]] = np.nanmedian(block[:, gaps][:, kept], axis=0)
         self.medians[columns] = medians
 
-    def merge(self, other: Self) -> None:
-        """Nothing to add: values were written in place."""
-
     def result(self) -> Array:
         """Return the medians ``(n_features,)``."""
         return self.medians
 
 
-class DeviationKernel:
+class DeviationKernel(PassKernel):
     """Values of some samples minus a centre of every feature.
 
     Parameters
     ----------
-    rows : slice
-        The samples.
+    samples : slice
     n_rows : int
     centre : ndarray of shape (n_features,)
     """
 
-    def __init__(self, rows: slice, n_rows: int, centre: Array) -> None:
-        self.rows = rows
+    reads = {"centre": 0}
+    rows = {"deviations": 1}
+
+    def __init__(self, samples: slice, n_rows: int, centre: Array) -> None:
+        self.samples = samples
         self.centre = centre
         self.deviations = np.empty((n_rows, len(centre)))
 
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        return self
-
     def update(self, block: Array, columns: slice) -> None:
         """Write the deviations of one block's features."""
-        np.subtract(block[self.rows], self.centre[columns], out=self.deviations[:, columns])
-
-    def merge(self, other: Self) -> None:
-        """Nothing to add: values were written in place."""
+        np.subtract(block[self.samples], self.centre[columns], out=self.deviations[:, columns])
 
     def result(self) -> Array:
         """Return the deviations ``(n_rows, n_features)``."""

@@ -12,6 +12,7 @@ from latentadj.core.multiple import adjust_pvalues
 from latentadj.core.regression import design_basis
 from latentadj.diagnostics.association import aligned_table, partial_fit
 from latentadj.diagnostics.explored import ExploredStudy, explored_study
+from latentadj.diagnostics.residual_structure import residual_components
 from latentadj.exceptions import InputError
 from latentadj.results import AdjustmentResult
 from latentadj.results.components import sample_components
@@ -24,7 +25,9 @@ DEGREE = 3
 N_COMPONENTS = 4
 
 
-def run_order_table(data: Any, order: Any = None, sample_data: pd.DataFrame | None = None) -> pd.DataFrame:
+def run_order_table(
+    data: Any, order: Any = None, sample_data: pd.DataFrame | None = None, *, of: str = "factors"
+) -> pd.DataFrame:
     """Lay factor scores out along the order or date of the runs.
 
     Parameters
@@ -35,6 +38,8 @@ def run_order_table(data: Any, order: Any = None, sample_data: pd.DataFrame | No
         A numeric or date column of the sample table, or values; by default the first column of dates.
     sample_data : pandas.DataFrame, optional
         Sample table; by default the one that came with `data`.
+    of : {"factors", "residuals"}, default="factors"
+        "residuals" takes the leading components of what the design of a result and its factors leave.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def run_order_table(data: Any, order: Any = None, sample_data: pd.DataFrame | No
     >>> run_order_table(X, order=[5, 4, 3, 2, 1, 0])["order"].head(3).tolist()
     [0.0, 0.0, 0.0]
     """
-    scores, names, study = scores_of(data, sample_data)
+    scores, names, study = scores_of(data, sample_data, of)
     position, values = order_values(study, order)
     present = np.flatnonzero(np.isfinite(position))
     present = present[np.argsort(position[present], kind="stable")]
@@ -68,12 +73,14 @@ def run_order_table(data: Any, order: Any = None, sample_data: pd.DataFrame | No
     )
 
 
-def run_order_association(data: Any, order: Any = None, sample_data: pd.DataFrame | None = None) -> pd.DataFrame:
+def run_order_association(
+    data: Any, order: Any = None, sample_data: pd.DataFrame | None = None, *, of: str = "factors"
+) -> pd.DataFrame:
     """Test every factor for drift: a straight line, and a curve, along the order or date of the runs.
 
     Parameters
     ----------
-    data, order, sample_data
+    data, order, sample_data, of
         As in `run_order_table`.
 
     Returns
@@ -100,7 +107,7 @@ def run_order_association(data: Any, order: Any = None, sample_data: pd.DataFram
     >>> bool(table.loc[0, "curve_p"] < 1e-10), table.loc[0, "factor"]
     (True, 'component 1')
     """
-    scores, names, study = scores_of(data, sample_data)
+    scores, names, study = scores_of(data, sample_data, of)
     position, values = order_values(study, order)
     present = np.isfinite(position)
     ones = design_basis(np.ones((int(present.sum()), 1)))
@@ -173,13 +180,16 @@ def _first_date(study: ExploredStudy) -> str:
     return str(dates[0])
 
 
-def scores_of(data: Any, sample_data: pd.DataFrame | None = None) -> tuple[Array, list[str], ExploredStudy]:
-    """Return standardised factors of a result, or leading components of the data.
+def scores_of(
+    data: Any, sample_data: pd.DataFrame | None = None, of: str = "factors"
+) -> tuple[Array, list[str], ExploredStudy]:
+    """Return standardised factors of a result, or leading components of the data or of a result's residuals.
 
     Parameters
     ----------
     data : AdjustmentResult, or matrix of samples x features
     sample_data : pandas.DataFrame, optional
+    of : {"factors", "residuals"}, default="factors"
 
     Returns
     -------
@@ -188,11 +198,20 @@ def scores_of(data: Any, sample_data: pd.DataFrame | None = None) -> tuple[Array
     study : ExploredStudy
         Samples and their table; without data where these are not needed.
 
+    Raises
+    ------
+    InputError
+        An unknown `of`, or residuals of a matrix, which has no design.
+
     Examples
     --------
     >>> scores_of(np.outer(np.arange(6.0), np.ones(5)))[1]
     ['component 1']
     """
+    if of not in ("factors", "residuals"):
+        raise InputError(f"of={of!r} is unknown; choose 'factors' or 'residuals'.")
+    if of == "residuals":
+        return _residual_scores(data, sample_data)
     if isinstance(data, AdjustmentResult) and data.n_factors:
         known = sample_data is not None or data.sample_data is not None
         table = aligned_table(data, sample_data) if known else None
@@ -204,6 +223,14 @@ def scores_of(data: Any, sample_data: pd.DataFrame | None = None) -> tuple[Array
     kept = found.shares > 1e-12
     names = [f"component {i + 1}" for i in np.flatnonzero(kept)]
     return _standardised(found.scores[:, kept]), names, study
+
+
+def _residual_scores(data: Any, sample_data: pd.DataFrame | None) -> tuple[Array, list[str], ExploredStudy]:
+    if not isinstance(data, AdjustmentResult):
+        raise InputError("of='residuals' needs a result, which has a design; a matrix has none.")
+    found = residual_components(data, N_COMPONENTS)
+    study = explored_study(data, sample_data, what="Drift of residuals")
+    return _standardised(found.scores.to_numpy()), list(map(str, found.scores.columns)), study
 
 
 def drift_curve(order: pd.Series, score: pd.Series, n_points: int = 200) -> tuple[NDArray[Any], Array]:

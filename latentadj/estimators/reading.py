@@ -15,6 +15,7 @@ from latentadj.data import as_labelled_matrix
 from latentadj.data.adapters import Orientation
 from latentadj.data.provenance import AdjustmentRecord, adjustment_record
 from latentadj.data.stores import OpenedMatrix, open_matrix
+from latentadj.data.stores.dask_array import is_dask_array
 from latentadj.exceptions import InputError
 from latentadj.validation import plain_array, validated_array
 
@@ -49,7 +50,7 @@ def read_data(estimator: Any, X: Any, orientation: Orientation, layer: str | Non
     ----------
     estimator : BaseEstimator
         Gets ``n_features_in_`` and ``feature_names_in_``.
-    X : array-like, DataFrame, AnnData, path, FeatureMatrix, zarr or HDF5 array
+    X : array-like, DataFrame, AnnData, path, FeatureMatrix, dask, zarr or HDF5 array
         Paths, backed AnnData and stored arrays are read by blocks and never held as a whole, except for text files.
     orientation : {"samples", "features"}
     layer : str or None
@@ -84,8 +85,9 @@ def _is_stored(X: Any) -> bool:
     if isinstance(X, np.ndarray | pd.DataFrame | list):
         return False
     library = type(X).__module__.partition(".")[0]
+    stored = library in ("zarr", "h5py") or is_dask_array(X)
     backed = bool(getattr(X, "isbacked", False))
-    return isinstance(X, str | os.PathLike | OpenedMatrix | FeatureMatrix) or library in ("zarr", "h5py") or backed
+    return isinstance(X, str | os.PathLike | OpenedMatrix | FeatureMatrix) or stored or backed
 
 
 def _stored(estimator: Any, opened: OpenedMatrix, record: AdjustmentRecord | None) -> MeasuredData:

@@ -32,7 +32,18 @@ def evaluate_rules(
     not_applied : tuple of (str, str)
         Names of the rules that refuse the data, and why.
     """
-    key = int(rng.integers(2**63))
+    return answers_of(problem, rules, limit, stream_key(rng))
+
+
+def stream_key(rng: np.random.Generator) -> int:
+    """Draw the number that the random streams of all rules are made of."""
+    return int(rng.integers(2**63))
+
+
+def answers_of(
+    problem: AdjustmentProblem, rules: Sequence[NumFactorsRule], limit: int, key: int
+) -> tuple[tuple[RuleAnswer, ...], tuple[tuple[str, str], ...]]:
+    """Answers of several rules, and those that refuse, for a key; see `evaluate_rules`."""
     answers, refused = [], []
     for rule in rules:
         stream = np.random.default_rng([key, crc32(rule.name.encode())])

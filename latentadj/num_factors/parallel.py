@@ -125,9 +125,11 @@ class ParallelAnalysis(NumFactorsRule):
     def _null_eigenvalues(self, problem: AdjustmentProblem, rng: np.random.Generator) -> Array:
         """Squared singular values ``(n_permutations, df_resid)`` under the null."""
         weights = feature_weights(problem, self.scale)
-        if self.method == "permutation":
-            return permuted_eigenvalues(problem.matrix, problem.basis, self.n_permutations, rng, weights=weights)
         rss = problem.sums.rss if weights is None else problem.sums.rss * weights**2
+        if self.method == "permutation":
+            return permuted_eigenvalues(
+                problem.matrix, problem.basis, self.n_permutations, rng, weights=weights, squares=rss
+            )
         return wishart_eigenvalues(rss, problem.n_samples, problem.df_resid, self.n_permutations, rng)
 
     def _description(self) -> str:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
 
 from latentadj.exceptions import DegreesOfFreedomError, FactorLimitWarning, InputError
-from latentadj.num_factors.base import NumFactorsRule, scaled_spectrum
-from latentadj.num_factors.evaluation import evaluate_rules
+from latentadj.num_factors.base import NumFactorsRule
+from latentadj.num_factors.evaluation import stream_key
 from latentadj.num_factors.limit import factor_limit
 from latentadj.num_factors.names import rule_from_name, rules_of
 from latentadj.num_factors.parallel import ParallelAnalysis
+from latentadj.num_factors.pending import PendingResult, Question, in_memory
 from latentadj.problem import AdjustmentProblem
 from latentadj.results.factors import NumFactorsResult
 
@@ -69,7 +71,8 @@ def choose_number(
     Notes
     -----
     Every rule beside the one that is used has a random stream of its own, so that its answer does not depend on
-    which others are asked; `rng` is left in the same state whatever they are.
+    which others are asked; `rng` is left in the same state whatever they are. With data in memory the cheap rules are
+    asked when somebody looks at their answers (`PendingResult`); until then the result holds on to the data.
 
     Examples
     --------
@@ -109,9 +112,8 @@ def _by_rule(
     answer = rule.select(problem, limit, rng)
     if answer.n_factors >= limit:
         _warn_limit(problem, rule, limit)
-    answers, refused = evaluate_rules(problem, beside, limit, rng)
-    shares = scaled_spectrum(problem, rule.scale).shares
-    return NumFactorsResult(answer.n_factors, rule.name, limit, (answer, *answers), shares, answer.null_shares, refused)
+    known = NumFactorsResult(answer.n_factors, rule.name, limit, (answer,), null_shares=answer.null_shares)
+    return _asked(known, Question(problem, beside, limit, stream_key(rng), rule.scale), others)
 
 
 def _as_given(
@@ -122,11 +124,19 @@ def _as_given(
         raise DegreesOfFreedomError(_too_many(problem, k, allowed))
     limit, rules = factor_limit(problem), _rules_beside(problem, others)
     wanted = k > 0 and _is_cheap(problem) if others == "cheap" else bool(rules)
+    known = NumFactorsResult(k, "user", allowed)
     if limit == 0 or not wanted:
-        return NumFactorsResult(k, "user", allowed)
-    answers, refused = evaluate_rules(problem, rules, limit, rng)
-    shares = problem.unit_spectrum.shares
-    return NumFactorsResult(k, "user", allowed, answers, shares, not_applied=refused)
+        return known
+    return _asked(known, Question(problem, rules, limit, stream_key(rng)), others)
+
+
+def _asked(
+    known: NumFactorsResult, question: Question, others: str | Sequence[str | NumFactorsRule]
+) -> NumFactorsResult:
+    """Ask the rules beside the one that decided: later, if nobody named them and the data stay in memory."""
+    if others == "cheap" and in_memory(question.problem.matrix):
+        return PendingResult.of(known, question)
+    return replace(known, **question.answered(known.answers))
 
 
 def _rules_beside(

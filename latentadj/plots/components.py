@@ -12,9 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.diagnostics.association import aligned_table
+from latentadj.diagnostics.components import components_of
 from latentadj.diagnostics.covariates import read_covariate
+from latentadj.diagnostics.explored import ExploredStudy, explored_study
 from latentadj.exceptions import InputError
-from latentadj.plots.style import GREY, MARKERS, NUMBER_MAP, PALETTE, new_axes, plain, tidy_frame
+from latentadj.plots.panels import one_or_tuple, panel_axes
+from latentadj.plots.style import GREY, MARKERS, NUMBER_MAP, PALETTE, plain, tidy_frame
 from latentadj.results import AdjustmentResult
 from latentadj.results.components import Components
 
@@ -34,22 +37,24 @@ class _Colouring:
     numbers: NDArray[np.float64] | None = None
 
 
-def pca(result: AdjustmentResult, color: Any = None, ax: Any = None) -> Any:
+def pca(data: Any, color: Any = None, ax: Any = None, sample_data: pd.DataFrame | None = None) -> Any:
     """Draw the samples on their first two principal components, before and after the factors are subtracted.
 
     Parameters
     ----------
-    result : AdjustmentResult
-        With the data at hand (a result read from disk does not hold them).
+    data : AdjustmentResult, or matrix of samples x features
+        A result with the data at hand (one read from disk does not hold them); of a matrix there is no "after".
     color : str or array-like of shape (n_samples,), optional
-        Column of the sample table, or values. By default the first tested variable.
+        Column of the sample table, or values. By default the first tested variable of a result.
     ax : matplotlib Axes or pair of Axes, optional
-        One for the picture after adjustment alone, two for both. A new figure with two by default.
+        One for the picture after adjustment alone, two for both. A new figure with all panels by default.
+    sample_data : pandas.DataFrame, optional
+        Sample table; by default the one that came with `data`.
 
     Returns
     -------
     matplotlib Axes or tuple of two Axes
-        As many as were drawn. The table behind it is ``diagnostics.component_table(result)``.
+        As many as were drawn. The table behind it is ``diagnostics.component_table(data)``.
 
     Raises
     ------
@@ -72,22 +77,27 @@ def pca(result: AdjustmentResult, color: Any = None, ax: Any = None) -> Any:
     >>> before.get_title(loc="left"), after.get_title(loc="left")
     ('Before', 'After')
     """
-    if ax is None:
-        ax = new_axes(9.4, 3.9, columns=2)
-    axes = list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(axes) not in (1, 2):
-        raise InputError(f"ax holds {len(axes)} axes; give one (after adjustment) or two (before, after).")
-    panels = ("before", "after")[-len(axes) :]
-    draw_components(result, {which: result.principal_components(which) for which in panels}, color, axes)
-    return axes[0] if len(axes) == 1 else tuple(axes)
+    both = isinstance(data, AdjustmentResult)
+    axes, panels = panel_axes(ax, ("before", "after") if both else ("before",), (4.7, 3.9))
+    if both:
+        found = {which: data.principal_components(which) for which in panels}
+    else:
+        data = explored_study(data, sample_data, what="Principal components")
+        found = {"before": components_of(data)}
+    if both and isinstance(color, str) and sample_data is not None:
+        color = explored_study(data, sample_data).values_of(color, "color")
+    draw_components(data, found, color, axes)
+    return one_or_tuple(axes)
 
 
-def draw_components(result: AdjustmentResult, found: Mapping[str, Components], color: Any, axes: Sequence[Any]) -> None:
+def draw_components(
+    data: AdjustmentResult | ExploredStudy, found: Mapping[str, Components], color: Any, axes: Sequence[Any]
+) -> None:
     """Draw components that are known already, one panel for each.
 
     Parameters
     ----------
-    result : AdjustmentResult
+    data : AdjustmentResult or ExploredStudy
     found : mapping of str to Components
         By "before" or "after".
     color : str, array-like or None
@@ -100,19 +110,25 @@ def draw_components(result: AdjustmentResult, found: Mapping[str, Components], c
     InputError
         For an unknown colour.
     """
-    colouring = _colouring(result, color)
+    values, title = _colour_values(data, color) if isinstance(data, AdjustmentResult) else _study_values(data, color)
+    colouring = _Colouring("") if values is None else _colouring(values, title)
     for panel, (which, components) in zip(axes, found.items(), strict=True):
-        _draw_panel(panel, components, which, colouring)
+        title = {"before": "Before", "after": "After"}[which] if isinstance(data, AdjustmentResult) else "Samples"
+        _draw_panel(panel, components, title, colouring)
     _add_key(axes, colouring)
 
 
-def _colouring(result: AdjustmentResult, color: Any) -> _Colouring:
-    values, title = _colour_values(result, color)
-    if values is None:
-        return _Colouring("")
+def _study_values(study: ExploredStudy, color: Any) -> tuple[pd.Series | None, str]:
+    if color is None:
+        return None, ""
+    values = study.values_of(color, "color")
+    return values, str(values.name)
+
+
+def _colouring(values: pd.Series, title: str) -> _Colouring:
     covariate = read_covariate(values.reset_index(drop=True), title)
     if covariate.kind == "numeric":
-        numbers = np.full(result.n_samples, np.nan)
+        numbers = np.full(len(values), np.nan)
         present = values[covariate.present]
         if pd.api.types.is_datetime64_any_dtype(present.dtype):
             present = (present - present.min()) / pd.Timedelta(days=1)
@@ -153,14 +169,14 @@ def _few_labels(values: pd.Series) -> NDArray[np.object_]:
     return labels
 
 
-def _draw_panel(ax: Axes, found: Components, which: str, colouring: _Colouring) -> None:
+def _draw_panel(ax: Axes, found: Components, title: str, colouring: _Colouring) -> None:
     scores = found.scores
     if scores.shape[1] < 2:
         scores = np.column_stack([scores, np.zeros((len(scores), 2 - scores.shape[1]))])
     _draw_points(ax, scores, colouring, size=_point_size(len(scores)))
     shares = [*found.shares, 0.0, 0.0]
     ax.set(xlabel=f"component 1 ({100 * shares[0]:.2g} %)", ylabel=f"component 2 ({100 * shares[1]:.2g} %)")
-    ax.set_title("Before" if which == "before" else "After", fontsize=10, loc="left")
+    ax.set_title(title, fontsize=10, loc="left")
     ax.margins(0.07)
     ax.locator_params(nbins=6)
     tidy_frame(ax)

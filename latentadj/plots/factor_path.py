@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from latentadj.diagnostics import FactorPath
-from latentadj.plots.style import BLUE, GREY, ORANGE, PALETTE, new_axes, require_matplotlib, tidy_frame
+from latentadj.plots.style import BLUE, GREY, ORANGE, PALETTE, new_axes, plain, require_matplotlib, tidy_frame
 from latentadj.results import AdjustmentResult
 
 if TYPE_CHECKING:
@@ -64,15 +64,14 @@ def factor_path(
     _lines(axes[0], table, {"discoveries": ("discoveries", BLUE)}, "discoveries")
     overlaps = {"jaccard_used": ("with the number in use", BLUE), "jaccard_previous": ("with one fewer", ORANGE)}
     _lines(axes[1], table, overlaps, "overlap of hit lists")
-    axes[1].set(ylim=(-0.03, 1.32), yticks=(0.0, 0.25, 0.5, 0.75, 1.0))  # room for the legend
+    axes[1].set(ylim=(-0.03, 1.03), yticks=(0.0, 0.25, 0.5, 0.75, 1.0))
     _calibration(axes[2], table)
     for ax in axes:
         ax.axvline(path.used, color=GREY, lw=1.2, ls=":", zorder=0)
         ax.set_xlabel("number of factors")
         ax.xaxis.set_major_locator(require_matplotlib("matplotlib.ticker").MaxNLocator(integer=True))
         tidy_frame(ax)
-    title = f"{chosen}: path over the number of factors (dotted: {path.used} in use)"
-    axes[0].set_title(title, fontsize=10, loc="left")
+    axes[0].set_title(f"{plain(chosen, 40)}\ndotted: {path.used} in use", fontsize=10, loc="left")
     return axes
 
 
@@ -81,7 +80,9 @@ def _lines(ax: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]], l
         ax.plot(table["n_factors"], table[name], "o-", ms=4, lw=1.2, color=colour, label=words)
     ax.set_ylabel(label)
     if len(columns) > 1:
-        ax.legend(fontsize=8, frameon=False)
+        # above the axes: lines go everywhere within
+        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
+        ax.legend(fontsize=8, frameon=False, ncols=2, columnspacing=1.2, handlelength=1.6, **place)
 
 
 def _calibration(ax: Axes, table: pd.DataFrame) -> None:

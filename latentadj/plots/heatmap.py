@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from latentadj.diagnostics import factor_association, factor_shares
 from latentadj.exceptions import InputError
-from latentadj.plots.style import SHARE_MAP, new_axes, plain
+from latentadj.plots.share_grid import NUMBERS_UP_TO, draw_share_grid
+from latentadj.plots.style import new_axes, plain
 from latentadj.results import AdjustmentResult
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: Largest picture; what is left out is the least associated, and the title says so.
 MOST_FACTORS, MOST_COVARIATES = 20, 20
-#: Cells carry numbers up to this many columns.
-NUMBERS_UP_TO = 14
 _ALPHA = 0.05
 
 
@@ -71,12 +69,8 @@ def factor_heatmap(
     adjusted_p = adjusted_p.loc[shares.index, shares.columns]
     rows, columns = shares.shape
     ax = new_axes(2.8 + 0.46 * columns, 1.5 + 0.34 * rows) if ax is None else ax
-    image = ax.imshow(shares.to_numpy(), cmap=SHARE_MAP, vmin=0.0, vmax=1.0, aspect="auto")
+    draw_share_grid(ax, shares.to_numpy(), adjusted_p.to_numpy() < _ALPHA)
     _label_axes(ax, result, shares)
-    _fill_cells(ax, image, shares.to_numpy(), adjusted_p.to_numpy() < _ALPHA)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02)
-    bar.set_label("share explained (R², η²)", fontsize=8.5)
-    bar.ax.tick_params(labelsize=8)
     ax.set_title(_title(hidden, given_design, columns), fontsize=10, loc="left")
     return ax
 
@@ -117,25 +111,6 @@ def _label_axes(ax: Axes, result: AdjustmentResult, shares: pd.DataFrame) -> Non
     ticks = [f"{i + 1}\n{share:.0%}" if wide else f"{i + 1}" for i, share in enumerate(along)]
     ax.set_xticks(range(columns), ticks, fontsize=8.5 if wide else 7)
     ax.set_xlabel("factor" + " and its share of the residual variation" * (wide and columns > 3), fontsize=9)
-    ax.tick_params(length=0)
-    for side in ax.spines.values():
-        side.set_visible(False)
-
-
-def _fill_cells(ax: Axes, image: Any, shares: NDArray[np.float64], marked: NDArray[np.bool_]) -> None:
-    """Numbers in small pictures, dots in large ones."""
-    numbers = shares.shape[1] <= NUMBERS_UP_TO
-    for (i, j), value in np.ndenumerate(shares):
-        if np.isnan(value):
-            continue
-        text = f"{value:.2f}{'*' * bool(marked[i, j])}" if numbers else "•" * bool(marked[i, j])
-        ax.text(j, i, text, ha="center", va="center", fontsize=8, color=_ink(image.cmap(image.norm(value))))
-
-
-def _ink(colour: tuple[float, float, float, float]) -> str:
-    """Black or white, whichever reads better on a colour (relative luminance)."""
-    red, green, blue = colour[:3]
-    return "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
 
 
 def _title(hidden: tuple[int, int], given_design: bool, columns: int) -> str:

@@ -29,6 +29,7 @@ def run_order(
     ax: Axes | None = None,
     *,
     color: Any = None,
+    of: str = "factors",
 ) -> Axes:
     """Draw one factor along the order or date of the runs, with a curve and the test of drift.
 
@@ -46,6 +47,8 @@ def run_order(
         A new figure by default.
     color : str or array-like of shape (n_samples,), optional
         Column of the sample table, or labels, to colour the points by.
+    of : {"factors", "residuals"}, default="factors"
+        "residuals" takes the leading components of what the design of a result and its factors leave.
 
     Returns
     -------
@@ -67,11 +70,11 @@ def run_order(
     >>> run_order(X, order=np.arange(40)).get_ylabel()
     'component 1'
     """
-    tests = run_order_association(data, order, sample_data).set_index("factor")
+    tests = run_order_association(data, order, sample_data, of=of).set_index("factor")
     chosen = str(tests["curve_p"].fillna(1.0).idxmin()) if factor is None else factor
     if chosen not in tests.index:
         raise InputError(f"There is no factor {chosen!r}; there are {', '.join(tests.index)}.")
-    table = run_order_table(data, order, sample_data)
+    table = run_order_table(data, order, sample_data, of=of)
     part = table[table["factor"] == chosen]
     ax = new_axes(6.4, 3.6) if ax is None else ax
     levels = None if color is None else _levels(data, sample_data, color, part)

@@ -58,19 +58,19 @@ def scree(result: AdjustmentResult, ax: Axes | None = None) -> Axes:
     table = scree_table(result)
     table = table.iloc[: max(SHOWN, 2 * max(answers, default=0) + 4)]
     ax = new_axes(5.6, 3.6) if ax is None else ax
-    _draw_shares(ax, table)
+    draw_shares(ax, table)
     for i, (k, rules) in enumerate(sorted(answers.items())):
         style = _STYLES[i % len(_STYLES)]
         ax.axvline(k + 0.5, color=PALETTE[1 + i % 3], ls=style, lw=1.6, label=f"{k}: {_named(rules)}")
     ax.set(xlabel="direction", ylabel="share of residual variation", xlim=(0.3, len(table) + 0.7))
-    _scale_axes(ax)
+    scale_axes(ax)
     tidy_frame(ax)
     ax.set_title("How many hidden factors", fontsize=10, loc="left")
     ax.legend(loc="upper right", fontsize=8, facecolor="white", edgecolor="none", framealpha=0.9)
     return ax
 
 
-def _scale_axes(ax: Axes) -> None:
+def scale_axes(ax: Axes) -> None:
     """Whole numbers across, percentages on a logarithmic axis upwards."""
     ticker = require_matplotlib("matplotlib.ticker")
     ax.set_yscale("log")
@@ -80,7 +80,8 @@ def _scale_axes(ax: Axes) -> None:
     ax.yaxis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _draw_shares(ax: Axes, table: pd.DataFrame) -> None:
+def draw_shares(ax: Axes, table: pd.DataFrame) -> None:
+    """Draw shares by direction, with the band of their null where there is one."""
     # directions beyond the rank have no share; a logarithmic axis cannot show them
     shown = table[table["share"] > 1e-12]
     size = 5.0 if len(table) <= 40 else 2.5

@@ -1,44 +1,55 @@
-"""The page: head, style, navigation and sections, written in one piece."""
+"""The report of a result: its page, and the files beside it."""
 
 from __future__ import annotations
 
 import os
-from importlib import resources
+from collections.abc import Sequence
 from pathlib import Path
 
-from latentadj.data.writers import atomic_directory
+from latentadj.core.passes import one_blas_thread
 from latentadj.plots.style import require_matplotlib
-from latentadj.report.markup import escape, paragraph
+from latentadj.report.files import write_page
+from latentadj.report.page import Page
 from latentadj.report.sections import SECTIONS
 from latentadj.results import AdjustmentResult
 
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
-
-def write_report(result: AdjustmentResult, path: str | os.PathLike[str] = "report.html") -> Path:
-    """Write a report that one file holds completely: no network, no scripts, light and dark, printable.
+def write_report(
+    result: AdjustmentResult,
+    path: str | os.PathLike[str] = "report.html",
+    *,
+    linked: Sequence[tuple[str, str]] | None = None,
+) -> Path:
+    """Write a report that one file holds completely, and its numbers as files beside it.
 
     Parameters
     ----------
     result : AdjustmentResult
     path : path, default="report.html"
         An earlier file is replaced when the new one is complete; a missing folder is made.
+    linked : sequence of (str, str), optional
+        Names of files in the same folder that hold the results already, each with what it holds. They are linked from
+        the page, and nothing is written but the page. By default the folder ``<stem>_files`` is written too:
+        ``results.tsv`` (all of `AdjustmentResult.tidy`), ``factors.tsv`` and ``report.json`` (every text and number of
+        the page).
 
     Returns
     -------
     pathlib.Path
-        Where it was written.
+        Of the page.
 
     Raises
     ------
     MissingExtraError
         Without Matplotlib; nothing is written then.
     OutputError
-        When the file cannot be written.
+        When a file cannot be written; earlier ones are then as they were.
 
     Notes
     -----
-    Every text from the data (names of features, covariates, levels) is escaped.
+    The page needs no network and no other file. The table of features is sorted and searched by a script in the page,
+    the only one that the page's security policy lets run; without scripts the first rows are shown. Every text from
+    the data (names of features, covariates, levels) is escaped.
 
     Examples
     --------
@@ -49,14 +60,18 @@ def write_report(result: AdjustmentResult, path: str | os.PathLike[str] = "repor
     >>> res = la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=1)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = write_report(res, Path(folder, "report.html"))
-    ...     path.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    True
+    ...     path.read_text(encoding="utf-8")[:15], sorted(p.name for p in Path(folder, "report_files").iterdir())
+    ('<!DOCTYPE html>', ['factors.tsv', 'report.json', 'results.tsv'])
     """
-    target = Path(path)
-    page = report_html(result).encode("utf-8", "xmlcharrefreplace")
-    with atomic_directory(target.parent, overwrite=True) as staging:
-        (staging / target.name).write_bytes(page)
-    return target
+    page = report_page(result)
+    tables = {}
+    if linked is None:
+        factors = result.factors.rename_axis("sample").reset_index()
+        tables = {
+            "results": (result.tidy(), "a row per feature and tested column, all digits"),
+            "factors": (factors, "the hidden factors, a row per sample"),
+        }
+    return write_page(page, path, tables, linked=linked)
 
 
 def report_html(result: AdjustmentResult) -> str:
@@ -84,33 +99,48 @@ def report_html(result: AdjustmentResult) -> str:
     >>> "http://" in report_html(res)
     False
     """
+    return report_page(result).html()
+
+
+def report_page(result: AdjustmentResult) -> Page:
+    """Make the page of a result, with its texts and numbers.
+
+    Parameters
+    ----------
+    result : AdjustmentResult
+
+    Returns
+    -------
+    Page
+
+    Raises
+    ------
+    MissingExtraError
+        Without Matplotlib.
+
+    Examples
+    --------
+    >>> import latentadj as la
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).normal(size=(12, 30))
+    >>> page = report_page(la.adjust(X, la.Design.from_arrays(np.repeat([0, 1], 6)), n_factors=0))
+    >>> page.parts[0][0], page.values()["sections"][0]["anchor"]
+    ('Summary', 'summary')
+    """
     require_matplotlib("matplotlib.figure")
-    title = f"latentadj report: {result.design.formula or ', '.join(result.tests.names)}"
-    parts = [f'<section id="{s.anchor}"><h2>{escape(s.title)}</h2>{s.body(result)}</section>' for s in SECTIONS]
-    links = "".join(f'<a href="#{s.anchor}">{escape(s.title)}</a>' for s in SECTIONS)
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(title)}</title><style>{_style()}</style></head>"
-        f"<body><header><h1>{escape(_headline(result))}</h1>{paragraph(_lead(result), 'lead')}</header>"
-        f"<nav>{links}</nav><main>{''.join(parts)}</main></body></html>\n"
-    )
-
-
-def _headline(result: AdjustmentResult) -> str:
-    return result.design.formula or "Adjusted regression"
+    title = f"latentadj report: {result.design.formula or _tested(result)}"
+    headline = f"Adjusted regression: {result.design.formula or _tested(result)}"
+    with one_blas_thread():
+        return Page.build(title, headline, _lead(result), SECTIONS, result)
 
 
 def _lead(result: AdjustmentResult) -> str:
-    tested = ", ".join(result.tests.names[:6]) + (", ..." if len(result.tests.names) > 6 else "")
     k = result.n_factors
     return (
-        f"{result.n_features:,} features in {result.n_samples:,} samples, tested for {tested or 'nothing'}; "
+        f"{result.n_features:,} features in {result.n_samples:,} samples, tested for {_tested(result)}; "
         f"{result.method_title}, {k} hidden factor{'s' * (k != 1)}."
     )
 
 
-def _style() -> str:
-    return resources.files("latentadj.report").joinpath("style.css").read_text(encoding="utf-8")
+def _tested(result: AdjustmentResult) -> str:
+    return ", ".join(result.tests.names[:6]) + (", ..." if len(result.tests.names) > 6 else "") or "nothing"

@@ -1,9 +1,8 @@
-"""HTML from values: everything that comes from outside is escaped here."""
+"""Text of values: everything that comes from outside is escaped here."""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,6 +11,8 @@ import pandas as pd
 
 #: Smaller p-values are shown as "below" this.
 SMALLEST = 1e-300
+#: Whole numbers from here on are shown with three digits, as others are.
+LARGEST_WHOLE = 1e15
 
 
 def escape(value: object) -> str:
@@ -30,7 +31,26 @@ def escape(value: object) -> str:
     >>> escape("<script>")
     '&lt;script&gt;'
     """
-    return html.escape(str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}"), quote=True)
+    return html.escape(readable(value), quote=True)
+
+
+def readable(value: object) -> str:
+    r"""Return a value as text without the one character that no page may hold.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> readable("a\x00b")
+    'a�b'
+    """
+    return str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")
 
 
 def number(value: Any, *, p_value: bool = False) -> str:
@@ -55,7 +75,7 @@ def number(value: Any, *, p_value: bool = False) -> str:
         return "–"
     if p_value and value < SMALLEST:
         return f"< {SMALLEST:.0e}"
-    if isinstance(value, Integral) or (abs(value) >= 1000 and float(value).is_integer()):
+    if isinstance(value, Integral) or (1000 <= abs(value) < LARGEST_WHOLE and float(value).is_integer()):
         return f"{int(value):,}"
     return f"{float(value):.3g}"
 
@@ -81,14 +101,37 @@ def share(value: float) -> str:
     return f"{100 * value:.0f} %" if value >= 0.0995 or value == 0 else f"{100 * value:.1g} %"
 
 
-def table(frame: pd.DataFrame, caption: str = "") -> str:
-    """Lay a frame out as an HTML table without its index, numbers to the right.
+def column_kind(name: str, column: pd.Series[Any]) -> str:
+    """Tell how the values of a column are shown and sorted.
 
     Parameters
     ----------
-    frame : pandas.DataFrame
-        Columns whose name starts with ``p`` and an underscore or equals ``p`` hold p-values.
-    caption : str
+    name : str
+    column : pandas.Series
+
+    Returns
+    -------
+    {"text", "number", "count", "p"}
+        Columns named ``p`` or ``p_...`` hold p-values; whole numbers are counts; all that is not a number is text.
+
+    Examples
+    --------
+    >>> [column_kind(name, pd.Series([0.5])) for name in ("p_value", "estimate")], column_kind("n", pd.Series([3]))
+    (['p', 'number'], 'count')
+    """
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return "text"
+    if name == "p" or name.startswith("p_"):
+        return "p"
+    return "count" if pd.api.types.is_integer_dtype(column) else "number"
+
+
+def heading(name: object) -> str:
+    """Show the name of a column; underscores of plain names become spaces.
+
+    Parameters
+    ----------
+    name : object
 
     Returns
     -------
@@ -96,100 +139,32 @@ def table(frame: pd.DataFrame, caption: str = "") -> str:
 
     Examples
     --------
-    >>> "<td>&lt;b&gt;</td>" in table(pd.DataFrame({"feature": ["<b>"], "p": [0.5]}))
-    True
+    >>> heading("p_adjusted"), heading("C(batch)[T.a_b]")
+    ('p adjusted', 'C(batch)[T.a_b]')
     """
-    head = "".join(f"<th{_align(frame[name])}>{escape(_heading(name))}</th>" for name in frame.columns)
-    columns = [[_cell(value, str(name)) for value in frame[name]] for name in frame.columns]
-    rows = "".join(f"<tr>{''.join(cells)}</tr>" for cells in zip(*columns, strict=True))
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def facts(pairs: Mapping[str, object]) -> str:
-    """Lay names and values out in two columns; nested mappings and lists are flattened.
-
-    Parameters
-    ----------
-    pairs : mapping of str to object
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> facts({"a": {"b": 1}})
-    '<div class="scroll"><table class="facts"><tbody><tr><th>a: b</th><td>1</td></tr></tbody></table></div>'
-    """
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _flat(pairs))
-    return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
-
-
-def paragraph(text: str, css_class: str = "") -> str:
-    """Return a paragraph of plain text.
-
-    Parameters
-    ----------
-    text : str
-    css_class : str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> paragraph("p < 0.05")
-    '<p>p &lt; 0.05</p>'
-    """
-    mark = f' class="{css_class}"' if css_class else ""
-    return f"<p{mark}>{escape(text)}</p>"
-
-
-def bullets(items: Iterable[str]) -> str:
-    """Return a list of plain texts.
-
-    Parameters
-    ----------
-    items : iterable of str
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> bullets(["a & b"])
-    '<ul><li>a &amp; b</li></ul>'
-    """
-    return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
-
-
-def _heading(name: object) -> str:
     return str(name).replace("_", " ") if str(name).isidentifier() else str(name)
 
 
-def _align(column: pd.Series) -> str:
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    return ' class="n"' if numeric else ""
+def shown(value: Any, kind: str = "text") -> str:
+    """Show a cell of a table.
 
+    Parameters
+    ----------
+    value : object
+    kind : str, default="text"
+        From `column_kind`.
 
-def _cell(value: Any, column: str) -> str:
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shown(True), shown(0.0, "p"), shown(None), shown("a_b")
+    ('yes', '< 1e-300', '–', 'a_b')
+    """
     if isinstance(value, bool | np.bool_):
-        return f"<td>{'yes' if value else 'no'}</td>"
+        return "yes" if value else "no"
     if isinstance(value, Real) or value is None or value is pd.NA:
-        p_value = column == "p" or column.startswith("p_")
-        return f'<td class="n">{escape(number(value, p_value=p_value))}</td>'
-    return f"<td>{escape(value)}</td>"
-
-
-def _flat(pairs: Mapping[str, object], prefix: str = "") -> Iterable[tuple[str, str]]:
-    for name, value in pairs.items():
-        label = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{label}: ")
-        elif isinstance(value, list | tuple):
-            yield label, ", ".join(map(str, value))
-        else:
-            yield label, str(value)
+        return number(value, p_value=kind == "p")
+    return str(value)

@@ -10,12 +10,22 @@ from typing import Any
 
 from latentadj.exceptions import InputError
 from latentadj.plots.style import require_matplotlib
-from latentadj.report.markup import escape, paragraph
+from latentadj.report.block import Block
+from latentadj.report.elements import paragraph
+from latentadj.report.markup import escape
 
-_DPI = 110
+#: Of the image, and of the page: the image has more, so that it is sharp on fine screens and on paper.
+_DPI, _PAGE_DPI = 160, 100
 
 
-def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, *, columns: int = 1) -> str:
+def picture(
+    draw: Callable[[Any], object],
+    size: tuple[float, float],
+    alt: str,
+    *,
+    columns: int = 1,
+    caption: str = "",
+) -> Block:
     """Draw into a new figure and return it as an image inside the page.
 
     Parameters
@@ -27,10 +37,12 @@ def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, 
     alt : str
         What the picture shows, for readers who cannot see it.
     columns : int, default=1
+    caption : str
+        How to read it; shown below the picture.
 
     Returns
     -------
-    str
+    Block
         A ``figure`` element with a PNG image as a data URI; when the result lacks what the picture needs, a
         sentence that says so.
 
@@ -41,13 +53,13 @@ def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, 
 
     Notes
     -----
-    The figure is made without pyplot: nothing is shown, no global setting is read or changed by it, and
-    threads do not meet.
+    The figure is made without pyplot: nothing is shown or left open, no global setting is read or changed by it,
+    and threads do not meet.
 
     Examples
     --------
-    >>> html = picture(lambda ax: ax.plot([0, 1]), (2, 2), "a line")
-    >>> html.startswith('<figure><img alt="a line" src="data:image/png;base64,')
+    >>> block = picture(lambda ax: ax.plot([0, 1]), (2, 2), "a line")
+    >>> block.html.startswith('<figure><img alt="a line" width="200" height="200" src="data:image/png;base64,')
     True
     """
     figure = require_matplotlib("matplotlib.figure").Figure(size, _DPI, facecolor="white", layout="constrained")
@@ -55,7 +67,12 @@ def picture(draw: Callable[[Any], object], size: tuple[float, float], alt: str, 
         draw(figure.subplots(1, columns))
     except InputError as error:
         return paragraph(f"No picture: {error}", "note")
-    return f'<figure><img alt="{escape(alt)}" src="data:image/png;base64,{_encoded(figure)}"></figure>'
+    width, height = (round(_PAGE_DPI * float(inches)) for inches in figure.get_size_inches())
+    legend = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
+    source = f"data:image/png;base64,{_encoded(figure)}"
+    return Block(
+        f'<figure><img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">{legend}</figure>'
+    )
 
 
 def _encoded(figure: Any) -> str:
@@ -64,6 +81,8 @@ def _encoded(figure: Any) -> str:
     with warnings.catch_warnings():
         # a name may hold characters that the font lacks; they are shown as boxes, the tables show them in full
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        # savefig would draw everything twice, once for the layout
+        # savefig would draw everything twice, once for the layout; with a fixed aspect the layout needs two rounds
+        if any(ax.get_aspect() != "auto" for ax in figure.axes):
+            figure.get_layout_engine().execute(figure)
         canvas.print_png(buffer, metadata={"Software": None})
     return base64.b64encode(buffer.getvalue()).decode("ascii")

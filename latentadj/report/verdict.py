@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from latentadj.diagnostics import calibration_table, control_table, covariate_recovery, discovery_table
 from latentadj.report.markup import number, share
+from latentadj.report.verdict_lines import Verdict
 from latentadj.results import AdjustmentResult
 
 #: Tested columns that get sentences of their own.
@@ -26,23 +26,6 @@ _SHAPES = {
     "discrete": "are mostly tied",
     "too_few": "are too few for a shape",
 }
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One line of the summary.
-
-    Attributes
-    ----------
-    level : {"ok", "note", "warning"}
-    topic : str
-        A word or two.
-    text : str
-    """
-
-    level: str
-    topic: str
-    text: str
 
 
 def verdicts(result: AdjustmentResult) -> list[Verdict]:

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.whitening import Whitening
+from latentadj.results.card import number_card
 from latentadj.results.shrinkage import ShrunkenEffects
 
 Array = NDArray[np.float64]
@@ -105,6 +106,9 @@ class NumFactorsResult:
         rest: list[tuple[Any, ...]] = [(rule, pd.NA, False, _refused(why)) for rule, why in self.not_applied]
         columns = ["rule", "n_factors", "chosen", "description"]
         return _with_gaps(pd.DataFrame(rows + rest, columns=columns), bool(rest))
+
+    def _repr_html_(self) -> str:
+        return number_card(self)
 
 
 def _described(answer: RuleAnswer) -> str:

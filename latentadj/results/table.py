@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from latentadj.core.log_odds import log_odds
+from latentadj.core.matrix import iterate_slices
 from latentadj.core.multiple import adjust_pvalues, q_values
 from latentadj.core.regression import RegressionFit
 from latentadj.exceptions import MethodError
@@ -35,21 +38,35 @@ COLUMNS = (
     "p_value_unadjusted",
 )
 STYLES = ("latentadj", "limma")
+#: Every feature.
+ALL = slice(None)
 
 
-def feature_status(fit: RegressionFit, tests: TestStatistics) -> NDArray[np.object_]:
-    """Return ``ok``, ``constant``, ``too_few_values`` or ``not_estimable``, shape (n_features, T)."""
+def feature_status(fit: RegressionFit, tests: TestStatistics, rows: slice = ALL) -> NDArray[np.object_]:
+    """Return ``ok``, ``constant``, ``too_few_values`` or ``not_estimable`` for tests of some rows, (n_rows, T)."""
     status = np.full(tests.p_value.shape, "ok", dtype=object)
     status[np.isnan(tests.p_value)] = "not_estimable"
-    status[~np.isfinite(fit.sigma2)] = "too_few_values"
-    status[fit.constant] = "constant"
+    status[~np.isfinite(fit.sigma2[rows])] = "too_few_values"
+    status[fit.constant[rows]] = "constant"
     return status
 
 
-def _n_obs(fit: RegressionFit, shape: tuple[int, ...], n_samples: int) -> NDArray[np.integer]:
+def _n_obs(fit: RegressionFit, shape: tuple[int, ...], n_samples: int, rows: slice = ALL) -> NDArray[np.integer]:
     """Number of observations behind every row of the table."""
-    per_feature = np.full(shape[0], n_samples) if fit.n_obs is None else fit.n_obs
+    per_feature = np.full(shape[0], n_samples) if fit.n_obs is None else fit.n_obs[rows]
     return np.broadcast_to(per_feature[:, None], shape).copy()
+
+
+def tests_of_rows(tests: TestStatistics, rows: slice) -> TestStatistics:
+    """Return the tests of some features; the prior stays that of all."""
+    return replace(
+        tests,
+        estimate=tests.estimate[rows],
+        std_error=tests.std_error[rows],
+        statistic=tests.statistic[rows],
+        p_value=tests.p_value[rows],
+        df=tests.df[rows] if isinstance(tests.df, np.ndarray) and tests.df.ndim else tests.df,
+    )
 
 
 def adjusted_columns(p_value: Array, method: str) -> Array:
@@ -83,26 +100,75 @@ def tidy_table(
     pandas.DataFrame
         ``n_features * T`` rows, the features of the first term first; columns `COLUMNS`.
     """
-    n_terms, m = len(tests.names), len(features)
-    half = tests.half_width()
+    adjusted = adjusted_columns(tests.p_value, p_adjust)
+    return _table_of_rows(features, fit, tests, unadjusted, n_samples, adjusted, ALL)
+
+
+def tidy_blocks(
+    features: NDArray[Any],
+    fit: RegressionFit,
+    tests: TestStatistics,
+    unadjusted: TestStatistics,
+    n_samples: int,
+    p_adjust: str,
+    n_rows: int,
+) -> Iterator[pd.DataFrame]:
+    """Build the tidy table piece by piece, for results whose table would be larger than they are.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_features,)
+    fit : RegressionFit
+    tests, unadjusted : TestStatistics
+        The same T terms with and without factors.
+    n_samples : int
+    p_adjust : str
+    n_rows : int
+        Features of a piece.
+
+    Yields
+    ------
+    pandas.DataFrame
+        Of at most `n_rows` rows, each of one term. Joined they are the table that `tidy_table` returns; the index of
+        each begins at 0.
+    """
+    for i in range(len(tests.names)):
+        one, base = tests.select([i]), unadjusted.select([i])
+        adjusted = adjusted_columns(one.p_value, p_adjust)
+        for rows in iterate_slices(len(features), n_rows):
+            yield _table_of_rows(features, fit, one, base, n_samples, adjusted, rows)
+
+
+def _table_of_rows(
+    features: NDArray[Any],
+    fit: RegressionFit,
+    tests: TestStatistics,
+    unadjusted: TestStatistics,
+    n_samples: int,
+    p_adjusted: Array,
+    rows: slice,
+) -> pd.DataFrame:
+    """Some features of the tidy table, those of the first term first."""
+    tests, names = tests_of_rows(tests, rows), features[rows]
+    shape, half = tests.estimate.shape, tests.half_width()
     columns = {
         "estimate": tests.estimate,
         "std_error": tests.std_error,
         "conf_low": tests.estimate - half,
         "conf_high": tests.estimate + half,
         "statistic": tests.statistic,
-        "df": np.broadcast_to(np.asarray(over_tests(tests.df), dtype=float), tests.estimate.shape),
+        "df": np.broadcast_to(np.asarray(over_tests(tests.df), dtype=float), shape),
         "p_value": tests.p_value,
-        "p_adjusted": adjusted_columns(tests.p_value, p_adjust),
-        "mean": np.broadcast_to(fit.mean[:, None], tests.estimate.shape),
-        "n_obs": _n_obs(fit, tests.estimate.shape, n_samples),
-        "status": feature_status(fit, tests),
-        "estimate_unadjusted": unadjusted.estimate,
-        "p_value_unadjusted": unadjusted.p_value,
+        "p_adjusted": p_adjusted[rows],
+        "mean": np.broadcast_to(fit.mean[rows, None], shape),
+        "n_obs": _n_obs(fit, shape, n_samples, rows),
+        "status": feature_status(fit, tests, rows),
+        "estimate_unadjusted": unadjusted.estimate[rows],
+        "p_value_unadjusted": unadjusted.p_value[rows],
     }
     table = {
-        "feature": np.tile(features, n_terms),
-        "term": np.repeat(np.array(tests.names, dtype=object), m),
+        "feature": np.tile(names, len(tests.names)),
+        "term": np.repeat(np.array(tests.names, dtype=object), len(names)),
     }
     table.update({name: values.T.ravel() for name, values in columns.items()})
     return pd.DataFrame(table, columns=list(COLUMNS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -12,6 +11,7 @@ from latentadj.exceptions import InputError
 from latentadj.results.components import Components, sample_components, shown_loadings
 from latentadj.results.contrasts import contrast_table
 from latentadj.results.decisions import DecisionRule, decision_table
+from latentadj.results.files import ResultFiles
 from latentadj.results.minimum_effect import minimum_effect_table, resolved_threshold
 from latentadj.results.shrinkage import ShrunkenEffects, shrink_tests
 from latentadj.results.table import check_choice
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from latentadj.diagnostics.factor_path import FactorPath
 
 
-class ResultViews:
+class ResultViews(ResultFiles):
     """Methods of `AdjustmentResult` that hand the result on to other parts of the package."""
 
     def contrast(self: Any, text: str | Sequence[str], p_adjust: str = "bh", *, joint: bool = False) -> pd.DataFrame:
@@ -280,26 +280,3 @@ class ResultViews:
         from latentadj.diagnostics.ledger import assumption_table
 
         return assumption_table(self, replicates=replicates)
-
-    def report(self: Any, path: str | Path = "report.html") -> Path:
-        """Write a self-contained HTML report and return its path."""
-        from latentadj.report import write_report
-
-        written: Path = write_report(self, path)
-        return written
-
-    def save(self: Any, directory: str | Path) -> Path:
-        """Write the result to a directory, without pickle; `latentadj.load_result` reads it.
-
-        Parameters
-        ----------
-        directory : path
-            Made if it is not there; an earlier result in it is replaced as a whole.
-
-        Returns
-        -------
-        pathlib.Path
-        """
-        from latentadj.results.storage import save_result
-
-        return save_result(self, directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from latentadj.core.passes import pass_options
+from latentadj.testing.carving import CarvingExecutor
 from latentadj.testing.comparison import numbers, require, require_same
 from latentadj.testing.promise import Promise, only_with_number
 from latentadj.testing.subject import Subject
@@ -28,6 +29,12 @@ def block_width(subject: Subject) -> None:
     for width in (1, 37, subject.study.X.shape[1]):
         with pass_options(width=width):
             require_same(numbers(subject.run()), subject.expected, subject.rounding)
+
+
+def carving(subject: Subject) -> None:
+    """Every part of the data by itself, in another process so to speak."""
+    with pass_options(executor=CarvingExecutor(), width=17):
+        require_same(numbers(subject.run()), subject.expected, subject.rounding)
 
 
 def threads(subject: Subject) -> None:
@@ -85,6 +92,7 @@ STORAGE = (
     Promise("finite_answer", "Factors, loadings, variances and tests are finite numbers.", finite_answer),
     Promise("number_as_asked", "n_factors factors come back.", number_as_asked, only_with_number),
     Promise("block_width", "The block width changes nothing beyond round-off.", block_width),
+    Promise("carving", "Passes may be split over processes, each with its part of the data.", carving),
     Promise("threads", "The number of threads changes nothing at all.", threads),
     Promise("repetition", "The same data, settings and seed give the same numbers, bit by bit.", repetition),
     Promise("memory_order", "C and Fortran order give the same answer.", memory_order),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .anndata_file import AnnDataMatrix
 from .conversion import copy_to_npy
+from .dask_array import DaskMatrix
 from .hdf5 import Hdf5Matrix
 from .notices import MissingChunksWarning, SlowStorageWarning
 from .npy import NpyMatrix
@@ -16,6 +17,7 @@ from .zarr_array import ZarrMatrix
 
 __all__ = [
     "AnnDataMatrix",
+    "DaskMatrix",
     "Hdf5Matrix",
     "MissingChunksWarning",
     "NpyMatrix",

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ...core.matrix import Array, FeatureMatrix
 from ...exceptions import FileFormatError, InputError
@@ -87,6 +88,11 @@ class AnnDataMatrix:
     def dtype(self) -> np.dtype[Any]:
         """Storage type."""
         return self._inner.dtype
+
+    @property
+    def slab_edges(self) -> NDArray[np.int64] | None:
+        """Where runs of features that are read together begin, and the number of features."""
+        return getattr(self._inner, "slab_edges", None)
 
     def column_blocks(self, width: int | None = None) -> Iterator[slice]:
         """Yield slices of at most `width` features that cover all of them once and follow the storage.

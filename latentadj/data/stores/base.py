@@ -61,13 +61,18 @@ class StoredMatrix:
         """Storage type."""
         return self._dtype
 
+    @property
+    def slab_edges(self) -> Edges:
+        """Where runs of features that are read together begin, and the number of features."""
+        return self._edges
+
     def column_blocks(self, width: int | None = None) -> Iterator[slice]:
         """Yield slices of at most `width` features that cover all of them once and follow the storage.
 
         Parameters
         ----------
         width : int, optional
-            By default about half a megabyte worth of float64.
+            By default about a megabyte worth of float64.
 
         Yields
         ------
@@ -95,10 +100,17 @@ class StoredMatrix:
         InputError
             The slice has a step.
         """
+        return self._block(columns, np.float64)
+
+    def read_single(self, columns: slice) -> NDArray[np.float32]:
+        """Return the block as float32, without a detour over float64; see `read`."""
+        return self._block(columns, np.float32)
+
+    def _block(self, columns: slice, dtype: type[np.floating[Any]]) -> Any:
         start, stop = self._bounds(columns)
         if stop <= start:
-            return np.empty((self.shape[0], 0))
-        return self._read(start, stop)
+            return np.empty((self.shape[0], 0), dtype)
+        return self._read(start, stop, dtype)
 
     def _bounds(self, columns: slice) -> tuple[int, int]:
         start, stop, step = columns.indices(self.shape[1])
@@ -106,7 +118,7 @@ class StoredMatrix:
             raise InputError(f"{self.name}: features are read in runs, not in steps of {step}. Use a slice of step 1.")
         return start, stop
 
-    def _read(self, start: int, stop: int) -> Array:
+    def _read(self, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
         """Cut the block from its slab, or join what several slabs hold of it."""
         first = int(np.searchsorted(self._edges, start, side="right")) - 1
         last = int(np.searchsorted(self._edges, stop, side="left"))
@@ -114,7 +126,7 @@ class StoredMatrix:
         for index in range(first, last):
             low, high = int(self._edges[index]), int(self._edges[index + 1])
             slab = self._cache.get(index, self._load_checked)
-            pieces.append(self._cut(slab, max(start - low, 0), min(stop, high) - low))
+            pieces.append(self._cut_as(slab, max(start - low, 0), min(stop, high) - low, dtype))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
     def _load_checked(self, index: int) -> Any:
@@ -140,9 +152,16 @@ class StoredMatrix:
         """Read features `start` to `stop` as an array ``(n_samples, stop - start)`` of the storage type."""
         raise NotImplementedError
 
-    def _cut(self, slab: NDArray[Any], start: int, stop: int) -> Array:
+    def _cut(self, slab: Any, start: int, stop: int) -> Array:
         """Return some features of a slab as float64."""
-        return slab[:, start:stop].astype(np.float64, order="K", copy=False)
+        out: Array = slab[:, start:stop].astype(np.float64, order="K", copy=False)
+        return out
+
+    def _cut_as(self, slab: Any, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        """Return some features of a slab in a type; of one that is not an array by way of float64."""
+        if isinstance(slab, np.ndarray):
+            return slab[:, start:stop].astype(dtype, order="K", copy=False)
+        return self._cut(slab, start, stop).astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments

@@ -12,12 +12,15 @@ import numpy as np
 from ...core.matrix import Array, FeatureMatrix
 from ...core.passes import run_pass
 from ...exceptions import InputError
-from ..writers import _write_beside
+from ..writers import write_beside
 from .base import require_real
 
 
 class _BlockWriter:
-    """A kernel that writes every block to its place in a file."""
+    """A kernel that writes every block to its place in a file.
+
+    Not a `PassKernel`: what it gathers is in the file, and cannot be sent to another process.
+    """
 
     def __init__(self, file: BinaryIO, n_samples: int, dtype: np.dtype[Any]) -> None:
         self._file, self._dtype, self._start = file, dtype, file.tell()
@@ -83,12 +86,37 @@ def copy_to_npy(matrix: FeatureMatrix, path: str | os.PathLike[str], dtype: Any 
         raise InputError(f"{target} does not end in .npy. Name the file so; it is opened by its suffix.")
     if storage.kind != "f":
         raise InputError(f"dtype={storage} would cut off decimals and missing values. Use float32 or float64.")
-    _write_beside(target, lambda partial: _write(matrix, partial, storage))
+    write_beside(target, lambda partial: write_npy(matrix, partial, storage))
 
 
-def _write(matrix: FeatureMatrix, path: Path, dtype: np.dtype[Any]) -> None:
+def write_npy(matrix: FeatureMatrix, path: Path, dtype: np.dtype[Any], *, features_first: bool = True) -> None:
+    """Write a matrix as a .npy file in which the values of a feature lie together, in place.
+
+    Parameters
+    ----------
+    matrix : FeatureMatrix of shape (n_samples, n_features)
+    path : Path
+    dtype : numpy.dtype
+    features_first : bool, default=True
+        The array is ``(n_features, n_samples)`` in C order, else ``(n_samples, n_features)`` in Fortran order: the same
+        bytes under another header.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from latentadj.core.matrix import ArrayMatrix
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "matrix.npy")
+    ...     write_npy(ArrayMatrix(np.ones((2, 3))), path, np.dtype("float32"), features_first=False)
+    ...     np.load(path).shape
+    (2, 3)
+    """
     n_samples, n_features = matrix.shape
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (n_features, n_samples)}
+    header = {
+        "descr": np.lib.format.dtype_to_descr(dtype),
+        "fortran_order": not features_first,
+        "shape": (n_features, n_samples) if features_first else (n_samples, n_features),
+    }
     with path.open("wb") as file:
         np.lib.format.write_array_header_2_0(file, header)
         run_pass(matrix, _BlockWriter(file, n_samples, dtype))

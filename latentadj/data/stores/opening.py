@@ -16,6 +16,7 @@ from ..identifiers import id_array, require_unique
 from ..readers import read_matrix
 from ..text_files import text_suffix
 from .anndata_file import AnnDataMatrix, is_anndata_root
+from .dask_array import DaskMatrix, is_dask_array
 from .hdf5 import Hdf5Matrix, open_hdf5
 from .npy import NpyMatrix
 from .opened import OpenedMatrix
@@ -37,7 +38,7 @@ def open_matrix(
     source : path, URL of a zarr store, or object
         By suffix: .npy, .h5ad, .zarr, .h5 or .hdf5, .parquet; other files are read into memory as by
         `read_matrix`. By type: AnnData (backed or not), zarr arrays and groups, h5py files, groups and datasets,
-        SciPy sparse matrices, any FeatureMatrix, and what `as_labelled_matrix` takes.
+        dask arrays, SciPy sparse matrices, any FeatureMatrix, and what `as_labelled_matrix` takes.
     orientation : {"samples", "features"}
         What the rows of the table are.
     layer : str, optional
@@ -112,6 +113,9 @@ def _open_object(source: Any, orientation: Orientation, layer: str | None, datas
     _refuse("dataset", dataset, f"a {type(source).__name__}")
     if hasattr(source, "obs_names") and library == "anndata":
         return _open_anndata(source, orientation, layer)
+    if is_dask_array(source):
+        _refuse("layer", layer, "a dask array")
+        return OpenedMatrix(DaskMatrix(source, orientation))
     if isinstance(source, FeatureMatrix):
         if orientation == "features":
             raise InputError(f"A {type(source).__name__} is samples x features already. Leave orientation= out.")

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.matrix import Array
 from ...exceptions import FileFormatError, InputError
 from .base import StoredMatrix, require_real, require_shape
 from .file_bytes import FileBytes
@@ -48,8 +47,8 @@ class RawMatrix(StoredMatrix):
 
     Notes
     -----
-    Bytes that need a conversion go through one buffer per thread, which is used again for every block; float64
-    goes straight into the block.
+    Bytes that need a conversion go through one buffer per thread, which is used again for every block; others go
+    straight into the block.
 
     Examples
     --------
@@ -87,18 +86,18 @@ class RawMatrix(StoredMatrix):
         edges = _edges(n_samples, n_features, storage.itemsize, order, str(path))
         self._describe(str(path), (n_samples, n_features), storage, edges, arguments)
 
-    def _read(self, start: int, stop: int) -> Array:
+    def _read(self, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
         if self._order == "C":
-            return super()._read(start, stop)
+            return super()._read(start, stop, dtype)
         n_samples = self.shape[0]
         position = self._offset + start * n_samples * self.dtype.itemsize
-        if self.dtype == np.float64:
-            block = np.empty((stop - start, n_samples))
+        if self.dtype == dtype:
+            block = np.empty((stop - start, n_samples), dtype)
             self._file.read_into(block, position)
             return block.T
         stored = self._buffer((stop - start) * n_samples)
         self._file.read_into(stored, position)
-        return stored.reshape(stop - start, n_samples).T.astype(np.float64, order="K")
+        return stored.reshape(stop - start, n_samples).T.astype(dtype, order="K")
 
     def _buffer(self, size: int) -> NDArray[Any]:
         """The calling thread's buffer, at least as large as any block before."""

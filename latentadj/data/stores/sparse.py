@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ...core.matrix import Array
+from ...core.matrix import Array, FeatureMatrix, FeatureWindow
 from ...exceptions import FileFormatError
 from .base import StoredMatrix
 from .notices import warn_if_slow
@@ -78,6 +78,23 @@ class SparseMatrix(StoredMatrix):
         if not by_feature:
             layout, remedy = "its entries lie by sample (CSR)", "store it again in CSC form (adata.X.tocsc())"
             warn_if_slow(name, layout, len(edges) - 1, remedy)
+
+    def window(self, columns: slice) -> FeatureMatrix:
+        """Return consecutive features; in memory, with their entries only.
+
+        Parameters
+        ----------
+        columns : slice
+
+        Returns
+        -------
+        FeatureMatrix of shape (n_samples, width)
+        """
+        if not (self._by_feature and isinstance(self._data, np.ndarray) and columns.stop > columns.start):
+            return FeatureWindow(self, columns.start, columns.stop)
+        starts = self._starts[columns.start : columns.stop + 1]
+        here, shape = slice(starts[0], starts[-1]), (self.shape[0], columns.stop - columns.start)
+        return SparseMatrix(self._data[here], self._indices[here], starts - starts[0], shape, True, self.name)
 
     def _load(self, start: int, stop: int) -> sparse.csc_array:
         if not self._by_feature:
