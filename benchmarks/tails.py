@@ -41,7 +41,8 @@ def cases(n: int = 1_000_000) -> list[Case]:
             f"t p-values, {n:,}, df 90",
             lambda: tails.t_two_sided_p(t, 90),
             lambda: 2 * special.stdtr(90, -np.abs(t)),
-            min_ratio=10,
+            min_ratio=12,
+            rtol=1e-12,
         ),
         case(
             "t p-values, 20,000, df 90",

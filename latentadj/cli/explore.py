@@ -17,7 +17,8 @@ from latentadj.cli.terminal import Terminal
 from latentadj.core.passes import pass_options
 from latentadj.data import read_matrix, read_samples
 from latentadj.data.writers import atomic_directory, write_json_atomic, write_table_atomic
-from latentadj.diagnostics import Exploration, explore
+from latentadj.diagnostics import Exploration
+from latentadj.diagnostics.exploring import explore
 from latentadj.exceptions import MissingExtraError, OutputError
 from latentadj.report.exploration import TABLES, write_exploration
 
@@ -40,8 +41,8 @@ def add_explore(commands: Any, whole_number: Callable[[str], int]) -> None:
     parser = commands.add_parser(
         "explore",
         help="look for batch effects before any adjustment; nothing is tested",
-        description="Says what the samples follow, which covariates cannot be told apart and which samples are odd, and "
-        f"suggests a formula. Writes {PAGE}, {FACTS} and a table for each part.",
+        description="Says what the samples follow, which covariates cannot be told apart and which samples are odd, "
+        f"and suggests a formula. Writes {PAGE}, {FACTS} and a table for each part.",
         allow_abbrev=False,
     )
     _add_input(parser.add_argument_group("input"))
@@ -115,8 +116,7 @@ def show_exploration(terminal: Terminal, found: Exploration, args: Namespace) ->
         terminal.note(note)
     described = found.tables["columns"]
     terminal.table(described.drop(columns="distinct"), "Sample table")
-    findings = found.summary().drop(columns="verdict")
-    terminal.table(findings, "Findings")
+    _show_findings(terminal, found)
     followed = _followed(found)
     if len(followed):
         terminal.table(followed, "What do the leading components follow?")
@@ -125,6 +125,16 @@ def show_exploration(terminal: Terminal, found: Exploration, args: Namespace) ->
     for reason in found.suggestion.reasons:
         terminal.say(f"  {reason}")
     terminal.say(f"Next: {found.command(args.matrix, args.samples)}{_format_flags(args)}")
+
+
+def _show_findings(terminal: Terminal, found: Exploration) -> None:
+    """Sentences on a terminal, where long cells would not fit; a table in a pipe."""
+    if not terminal.interactive:
+        terminal.table(found.summary().drop(columns="verdict"), "Findings")
+        return
+    terminal.say("\nFindings")
+    for check in found.findings:
+        terminal.say(f"  {check.level:<7}  {check.name}: {check.cause} {check.next_step}".rstrip())
 
 
 def _explored(args: Namespace, terminal: Terminal) -> Exploration:

@@ -17,16 +17,26 @@ from threadpoolctl import threadpool_limits
 from latentadj._adjust import adjust, resolve_method
 from latentadj.calibration import resolve_calibration
 from latentadj.cli.outputs import OutputPlan, write_outputs
+from latentadj.cli.requirements import say_what_is_needed
+from latentadj.cli.resuming import UnfinishedRun
 from latentadj.cli.settings import method_options, require_types
 from latentadj.cli.summary import show_files, show_result
 from latentadj.cli.terminal import Terminal
 from latentadj.core.passes import pass_options
 from latentadj.data import LabelledMatrix, read_controls, read_matrix, read_samples
+from latentadj.data.file_facts import file_facts
+from latentadj.data.stores import OpenedMatrix, open_matrix
+from latentadj.data.stores.marks import with_stored_record
 from latentadj.design.formula import parse_formula
 from latentadj.exceptions import AlignmentError, ControlsError, FormulaError, InputError, InvalidForTestingError
 from latentadj.inference import resolve_inference
 from latentadj.num_factors.select import rule_from_name
 from latentadj.results import AdjustmentResult
+
+#: Endings of files that are read by blocks.
+BY_BLOCKS = (".npy", ".zarr", ".zarr.zip", ".h5", ".hdf5", ".hdf", ".he5", ".h5ad", ".parquet", ".pq")
+#: Larger files are told apart by size, time and the hash of all features' means and variances, not by their bytes.
+HASHED_BYTES = 1 << 30
 
 
 def run_fit(args: Namespace, terminal: Terminal) -> None:
@@ -68,10 +78,11 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
     options = _checked_options(args, controls)
     weights = None if args.observation_weights is None else _frame(args.observation_weights)
     covariance = None if args.sample_covariance is None else _frame(args.sample_covariance)
-    _say_what_is_needed(args, matrix, terminal)
-    with terminal.work(f"Fitting {matrix.shape[0]} samples x {matrix.shape[1]} features"):
+    table = matrix.sample_data if samples is None else samples
+    say_what_is_needed(args, matrix, table, terminal)
+    with terminal.work("Fitting {} samples x {} features".format(*_shape(matrix))):
         return adjust(
-            matrix.source,
+            matrix,
             args.formula,
             samples,
             method=args.method,
@@ -90,6 +101,18 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             allow_adjusted=args.allow_adjusted,
             **options,
         )
+
+
+def _read(args: Namespace) -> LabelledMatrix | OpenedMatrix:
+    """Open what can be read by blocks, and read text."""
+    place = {"orientation": args.orientation, "layer": args.layer, "dataset": args.dataset}
+    if args.matrix.rstrip("/").lower().endswith(BY_BLOCKS):
+        return with_stored_record(open_matrix(args.matrix, **place), args.matrix)
+    return read_matrix(args.matrix, **place)
+
+
+def _shape(matrix: LabelledMatrix | OpenedMatrix) -> tuple[int, int]:
+    return matrix.matrix.shape if isinstance(matrix, OpenedMatrix) else matrix.shape
 
 
 def _check_request(args: Namespace) -> None:
@@ -132,7 +155,7 @@ def _frame(path: str) -> pd.DataFrame | NDArray[Any]:
     return pd.DataFrame(read.values, index=list(read.sample_ids), columns=list(read.feature_ids))
 
 
-def _require_samples(args: Namespace, matrix: LabelledMatrix, samples: pd.DataFrame | None) -> None:
+def _require_samples(args: Namespace, matrix: LabelledMatrix | OpenedMatrix, samples: pd.DataFrame | None) -> None:
     if samples is not None:
         return
     if matrix.sample_data is None or not len(matrix.sample_data.columns):
@@ -158,7 +181,7 @@ def _check_formula(formula: str, samples: pd.DataFrame, source: str) -> None:
         )
 
 
-def _read_controls(args: Namespace, matrix: LabelledMatrix) -> NDArray[np.bool_] | None:
+def _read_controls(args: Namespace, matrix: LabelledMatrix | OpenedMatrix) -> NDArray[np.bool_] | None:
     if args.controls is None:
         return None
     if matrix.feature_ids is None:
@@ -181,12 +204,17 @@ def _inputs(args: Namespace) -> dict[str, Path]:
 
 def _command(args: Namespace) -> dict[str, Any]:
     """What was asked for, and the size and hash of every file that was read."""
-    given = {name: value for name, value in vars(args).items() if name not in ("run", "command", "settings")}
-    files = {
-        name: {"path": str(path), "bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for name, path in _inputs(args).items()
-    }
+    given = {name: value for name, value in vars(args).items() if name not in ("run", "command", "settings", "resume")}
+    files = {name: _file_record(path) for name, path in _inputs(args).items()}
     return {"name": "fit", **given, "set": method_options(args.settings), "inputs": files}
+
+
+def _file_record(path: Path) -> dict[str, Any]:
+    """Size and hash of a file; of what is larger or a folder the time of the last change."""
+    facts = file_facts(path)
+    if path.is_file() and facts["bytes"] <= HASHED_BYTES:
+        return {"path": str(path), "bytes": facts["bytes"], "sha256": _sha256(path)}
+    return {"path": str(path), **facts}
 
 
 def _sha256(path: Path) -> str:

@@ -4,8 +4,8 @@ from latentadj.compare.comparison import Comparison
 from latentadj.compare.contestant import Contestant, contestants_of
 from latentadj.compare.findings import Findings
 from latentadj.compare.front import DEFAULT_METHODS, DEFAULT_SCENARIOS, compare
-from latentadj.compare.null_check import null_check
 from latentadj.compare.null_check_result import NullCheck
+from latentadj.compare.pseudo_primary import null_check
 
 __all__ = [
     "DEFAULT_METHODS",

@@ -11,6 +11,8 @@ from latentadj.data.writers import write_json_atomic
 from latentadj.exceptions import OutputError
 
 SUFFIX = ".cell.json"
+#: Names of finished cells; a cell that is being written has a hidden name.
+FINISHED = f"[!.]*{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ class CellStore:
 
     def holds_cells(self) -> bool:
         """Whether anything was finished here."""
-        return self.folder.is_dir() and any(self.folder.glob(f"*{SUFFIX}"))
+        return self.folder.is_dir() and any(self.folder.glob(FINISHED))
 
     def clear(self) -> None:
-        """Remove all finished cells, and nothing else."""
+        """Remove all cells, with what a kill left of one that was being written, and nothing else."""
         for path in self.folder.glob(f"*{SUFFIX}"):
             path.unlink(missing_ok=True)
 

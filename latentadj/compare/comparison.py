@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from latentadj.exceptions import InputError
 
@@ -20,6 +21,8 @@ GROUPED = ("scenario", "method", "rule")
 MEASURED_ON_MACHINE = ("cpu_seconds", "seconds", "peak_mb")
 #: Metrics whose Monte Carlo standard error is in the summary.
 WITH_ERROR = ("type1_05", "fdp", "power")
+#: Probability of the limits beyond which a mean is called too high.
+DOUBT = 0.99
 #: Type-I error at level 0.05 that is called too high when it is exceeded beyond doubt.
 HIGHEST_TYPE_ONE = 0.06
 
@@ -68,9 +71,9 @@ class Comparison:
         -------
         pandas.DataFrame
             A row per scenario, method and rule: ``n_ok, n_failed``; ``verdict``: "holds", "type-I error too high",
-            "too many false discoveries" (beyond two standard errors), "fails" or, where neither is known, "-"; the mean
-            of every metric over the studies that worked; standard errors ``se_type1_05, se_fdp, se_power``; and
-            ``abs_k_error``, mean absolute error of the number of factors.
+            "too many false discoveries" (beyond the one-sided 99 % limit over the studies), "fails" or, where neither
+            is known, "-"; the mean of every metric over the studies that worked; standard errors ``se_type1_05, se_fdp,
+            se_power``; and ``abs_k_error``, mean absolute error of the number of factors.
         """
         return pd.DataFrame(list(self._summaries()))
 
@@ -97,11 +100,7 @@ class Comparison:
             "type1_05": (HIGHEST_TYPE_ONE, "type-I error too high"),
             "fdp": (self.fdr, "too many false discoveries"),
         }
-        found = [
-            words
-            for name, (limit, words) in limits.items()
-            if cells[name].mean() - 2 * np.nan_to_num(standard_error(cells[name])) > limit
-        ]
+        found = [words for name, (limit, words) in limits.items() if cells[name].mean() - margin(cells[name]) > limit]
         return "; ".join(found) or "holds"
 
     def table(self, metric: str = "fdp") -> pd.DataFrame:
@@ -165,6 +164,26 @@ def standard_error(values: pd.Series[Any]) -> float:
     """Standard error of a mean over repeats, NaN for fewer than two."""
     known = values.dropna().to_numpy(dtype=np.float64)
     return float(known.std(ddof=1) / np.sqrt(len(known))) if len(known) > 1 else float("nan")
+
+
+def margin(values: pd.Series[Any]) -> float:
+    """What a mean over repeats may be off by: one-sided 99 % limit of Student's t, infinite for a single repeat.
+
+    Parameters
+    ----------
+    values : pandas.Series
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(margin(pd.Series([1.0, 2.0, 3.0])), 2), margin(pd.Series([1.0]))
+    (4.02, inf)
+    """
+    n = int(values.notna().sum())
+    return float(stdtrit(n - 1, DOUBT)) * standard_error(values) if n > 1 else float("inf")
 
 
 def contest_labels(table: pd.DataFrame) -> pd.Series[Any]:

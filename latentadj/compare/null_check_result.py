@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from latentadj.compare.comparison import standard_error
+from latentadj.compare.comparison import margin
 from latentadj.results import AdjustmentResult
 
 INDEPENDENT, CONFOUNDED = "independent", "confounded"
@@ -17,7 +17,9 @@ LEVELS = {"type1_05": 0.05, "type1_01": 0.01, "type1_001": 0.001}
 #: Mean type-I error that is called too high or too low, relative to its level, when that is beyond doubt.
 TOO_HIGH, TOO_LOW = 1.3, 0.7
 #: A single study with this type-I error at level 0.05 misleads; more than this share of such studies is too many.
-MISLEADING, OFTEN = 0.1, 0.1
+MISLEADING, OFTEN = 0.1, 0.05
+#: Standard errors, with independent features, that a misleading study is beyond at least.
+FEW_FEATURES = 3.0
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -46,9 +48,9 @@ class NullCheck:
         -------
         pandas.DataFrame
             A row per kind: ``kind, n_ok, n_failed``, mean type-I error at three levels, ``lowest`` and ``highest`` at
-            level 0.05, ``share_misled`` (studies with more than 10 % of the null features below 0.05), mean
-            ``inflation`` and ``mad_z``, the commonest ``shape`` of the histogram, and ``status``: "ok", "inflated",
-            "conservative", "unstable" or "failed".
+            level 0.05, ``share_misled`` (studies with more than 10 % of the features below 0.05; the limit is higher
+            for less than 200 features), mean ``inflation`` and ``mad_z``, the commonest ``shape`` of the histogram, and
+            ``status``: "ok", "inflated", "conservative", "unstable" or "failed".
         """
         return pd.DataFrame([self._row(str(kind), cells) for kind, cells in self.frame.groupby("kind", sort=False)])
 
@@ -79,7 +81,7 @@ class NullCheck:
             **{name: float(usable[name].astype(float).mean()) for name in LEVELS},
             "lowest": float(errors.min()),
             "highest": float(errors.max()),
-            "share_misled": float((errors > MISLEADING).mean()) if len(errors) else np.nan,
+            "share_misled": float((errors > self._misleading).mean()) if len(errors) else np.nan,
             "inflation": float(usable["inflation"].astype(float).mean()),
             "mad_z": float(usable["mad_z"].astype(float).mean()),
             "shape": str(common.iloc[0]) if len(common) else "",
@@ -91,13 +93,18 @@ class NullCheck:
             return "failed"
         low = []
         for name, level in LEVELS.items():
-            mean, margin = float(usable[name].mean()), 2.0 * float(np.nan_to_num(standard_error(usable[name])))
-            if mean - margin > TOO_HIGH * level * _granularity(level, self.result.n_features):
+            mean, doubt = float(usable[name].mean()), margin(usable[name])
+            if mean - doubt > TOO_HIGH * level * _granularity(level, self.result.n_features):
                 return "inflated"
-            low.append(mean + margin < TOO_LOW * level)
-        if float((usable["type1_05"] > MISLEADING).mean()) > OFTEN:
+            low.append(mean + doubt < TOO_LOW * level)
+        if float((usable["type1_05"] > self._misleading).mean()) > OFTEN:
             return "unstable"
         return "conservative" if low[0] else "ok"
+
+    @property
+    def _misleading(self) -> float:
+        chance = FEW_FEATURES * (0.05 * 0.95 / max(self.result.n_features, 1)) ** 0.5
+        return max(MISLEADING, 0.05 + chance)
 
     def histogram(self) -> pd.DataFrame:
         """Null p-values of all repeats in 20 bins: ``kind, low, high, count, expected``."""
@@ -123,8 +130,8 @@ class NullCheck:
 _WORDS = {
     "inflated": "The p-values cannot be trusted here: too many are small for {kinds} variables without effect "
     "({errors} at level 0.05).",
-    "unstable": "The p-values cannot be trusted here: right on average, but more than one in ten {kinds} variables "
-    "without effect got more than 10 % of its p-values below 0.05 ({errors}).",
+    "unstable": "The p-values cannot be trusted here: right on average over {kinds} variables without "
+    "effect, but for single ones more than 10 % of the p-values are below 0.05 ({errors}).",
     "failed": "No answer: the analysis failed for all {kinds} variables.",
     "conservative": "The p-values can be trusted but are too large for {kinds} variables without effect "
     "({errors} at level 0.05), which costs power.",

@@ -84,6 +84,8 @@ def number_choices(rules: Any) -> list[NumberChoice]:
 
 
 def _checked(rule: Any) -> Any:
+    if isinstance(rule, str) and rule.isascii() and rule.isdigit():
+        return int(rule)
     if isinstance(rule, str):
         if rule not in ("auto", TRUE):
             rule_from_name(rule)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 
 import numpy as np
 from scipy.linalg import eigh, qr
@@ -11,6 +12,8 @@ from latentadj.core.matrix import Array
 
 #: Columns that keep less than this share of their length outside the subspace add nothing to it.
 DEPENDENT = 1e-8
+#: Blocks at least: a start that holds some eigenvectors, but not all wanted ones, looks settled at once.
+MIN_BLOCKS = 3
 
 
 def leading_eigenvectors(
@@ -47,13 +50,13 @@ def leading_eigenvectors(
     --------
     >>> A = np.diag(np.arange(1.0, 101.0) ** 3)
     >>> start = np.random.default_rng(0).normal(size=(100, 4))
-    >>> leading_eigenvectors(lambda V: A @ V, start, 2, max_columns=80)[-2:].round(6).__abs__()
+    >>> np.abs(leading_eigenvectors(lambda V: A @ V, start, 2, max_columns=80)[-2:]).round(6)
     array([[0., 1.],
            [1., 0.]])
     """
     space = np.empty((len(start), 0))
     image, block = space, start
-    while True:
+    for n_blocks in count(1):
         block = _new_directions(block, space)
         if space.shape[1] + block.shape[1] > max_columns:
             return None
@@ -62,11 +65,12 @@ def leading_eigenvectors(
         if space.shape[1] <= k:
             return None
         vectors, angle = _ritz(space, image, k)
-        if angle <= tol:
+        if angle <= tol and (n_blocks >= MIN_BLOCKS or block.shape[1] == 0):
             return vectors
         if block.shape[1] == 0:
-            return None
+            break
         block = fresh
+    return None
 
 
 def _new_directions(block: Array, space: Array) -> Array:
@@ -78,22 +82,24 @@ def _new_directions(block: Array, space: Array) -> Array:
     if block.shape[1] == 0:
         return block
     q, r, _ = qr(block, mode="economic", pivoting=True)
-    q = q[:, np.abs(np.diag(r)) > DEPENDENT]
+    out = np.asarray(q[:, np.abs(np.diag(r)) > DEPENDENT], dtype=np.float64)
     for _ in range(2):  # a short remainder is orthogonal to the space only up to its length
-        q = np.linalg.qr(q - space @ (space.T @ q))[0]
-    out: Array = q
+        out = np.asarray(qr(out - space @ (space.T @ out), mode="economic")[0], dtype=np.float64)
     return out
 
 
 def _ritz(space: Array, image: Array, k: int) -> tuple[Array, float]:
-    """The k leading Ritz vectors and the largest bound of their angles to eigenvectors."""
+    """The k leading Ritz vectors and the largest bound of their angles to eigenvectors.
+
+    There is no bound as long as the next Ritz value could be that of a wanted eigenvector: while its residual, within
+    which an eigenvalue lies, is longer than its distance to the last wanted one.
+    """
     projected = space.T @ image
     values, weights = eigh((projected + projected.T) / 2)
-    values, weights = values[::-1][: k + 1], weights[:, ::-1][:, :k]
+    values, weights = values[::-1][: k + 1], weights[:, ::-1][:, : k + 1]
     vectors = space @ weights
-    residual = np.linalg.norm(image @ weights - vectors * values[:k], axis=0)
+    residual = np.linalg.norm(image @ weights - vectors * values, axis=0)
     steps = values[:-1] - values[1:]
     gap = np.minimum(steps, np.append(np.inf, steps[:-1]))
-    if not (gap > 0).all():
-        return vectors, np.inf
-    return vectors, float((residual / gap).max())
+    settled = (gap > 0).all() and residual[k] < steps[-1]
+    return vectors[:, :k], float((residual[:k] / gap).max()) if settled else np.inf

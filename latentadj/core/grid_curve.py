@@ -123,7 +123,8 @@ class GridCurve:
         u = np.arange(N_CELLS) / N_CELLS - self.left
         c0, c1, c2, c3 = self.coefficients
         shifted = np.stack([c0 + u * (c1 + u * (c2 + u * c3)), c1 + u * (2 * c2 + 3 * u * c3), c2 + 3 * u * c3, c3])
-        return shifted / float(N_CELLS) ** np.arange(4)[:, None]
+        shifted /= float(N_CELLS) ** np.arange(4)[:, None]
+        return shifted
 
 
 @cache
@@ -135,9 +136,7 @@ def _piece_of_cell(breaks: bytes) -> NDArray[np.intp]:
     return piece
 
 
-def running_maximum(
-    z: FloatArray, rates: FloatArray, cell: NDArray[np.intp], rises: NDArray[np.bool_]
-) -> FloatArray:
+def running_maximum(z: FloatArray, rates: FloatArray, cell: NDArray[np.intp], rises: NDArray[np.bool_]) -> FloatArray:
     """Replace rates by their largest value at or before each point in the order of z, without sorting all of them.
 
     Parameters

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array
 from latentadj.core.pass_kernel import PassKernel
+from latentadj.core.pass_options import current_options
 
 #: Below this share of the total, ``|y|^2 - |Q'y|^2`` has lost too many digits and is recomputed.
 CANCELLATION = 1e-8
 #: Below this share of the raw total a feature is centred before it is squared.
 MEAN_DOMINATES = 1e-3
+#: Most features whose products are added up in single precision.
+SINGLE_FEATURES = 2048
 #: Up to so many directions, products with vectors are faster than one with a matrix.
 FEW_DIRECTIONS = 3
 
@@ -25,17 +30,18 @@ FEW_DIRECTIONS = 3
 class Scratch(threading.local):
     """A reusable buffer, one per thread, that takes the shape and the memory order of the block it stands for."""
 
-    def __init__(self) -> None:
-        self._flat: Array = np.empty(0)
+    def __init__(self, dtype: type[np.floating[Any]] = np.float64) -> None:
+        self._dtype = dtype
+        self._flat: NDArray[Any] = np.empty(0, dtype)
 
-    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
+    def __reduce__(self) -> tuple[type[Scratch], tuple[type[np.floating[Any]]]]:
         """Travel to another process without the buffer."""
-        return Scratch, ()
+        return Scratch, (self._dtype,)
 
-    def like(self, block: Array) -> Array:
+    def like(self, block: NDArray[Any]) -> NDArray[Any]:
         """Return an uninitialised array of the shape and memory order of `block`."""
         if self._flat.size < block.size:
-            self._flat = np.empty(block.size)
+            self._flat = np.empty(block.size, self._dtype)
         flat = self._flat[: block.size]
         return flat.reshape(block.shape[::-1]).T if features_lie_together(block) else flat.reshape(block.shape)
 
@@ -182,11 +188,18 @@ class GramKernel(PassKernel):
         Known means, subtracted from the features instead: the cheap way when only the constant is removed.
     weights : ndarray of shape (n_features,), optional
         Factor of each feature.
+    single : bool, optional
+        Form the products in single precision; by default what `pass_options` says.
 
     Notes
     -----
     The design is removed before the products are formed: removing it from a finished Gram matrix loses the
     digits that the means take up. Work is ``m n^2`` for m features.
+
+    In single precision features are centred before they are rounded, whatever is to be removed: with
+    ``y_j = x_j + c_j u``, where u is what the design leaves of the constant,
+    ``sum y_j y_j' = sum x_j x_j' + t u' + u t' + (sum c_j^2) u u'``, ``t = sum c_j x_j``, and only the first sum is
+    formed in single precision, of at most 2048 features at a time.
     """
 
     reads = {"mean": 0, "weights": 0}
@@ -199,15 +212,22 @@ class GramKernel(PassKernel):
         basis: Array | None = None,
         mean: Array | None = None,
         weights: Array | None = None,
+        single: bool | None = None,
     ) -> None:
         self.basis = basis
         self.mean = mean
         self.weights = weights
         self.gram = np.zeros((n_samples, n_samples))
-        self._scratch = Scratch()
+        self.takes_single = bool(current_options().single_precision if single is None else single)
+        dtype = np.float32 if self.takes_single else np.float64
+        self._scratch, self._products = Scratch(dtype), Scratch(dtype)
+        self._single_basis = None if basis is None else basis.astype(np.float32)
 
-    def update(self, block: Array, columns: slice) -> None:
-        """Add the products of one block."""
+    def update(self, block: NDArray[Any], columns: slice) -> None:
+        """Add the products of one block; of single-precision values too where `takes_single` says so."""
+        if self.takes_single:
+            self._add_single(block, columns)
+            return
         work = block
         if self.basis is not None or self.mean is not None:
             removed = self.mean[columns] if self.mean is not None else self._fitted(block)
@@ -215,12 +235,43 @@ class GramKernel(PassKernel):
         if self.weights is not None:
             out = work if work is not block else self._scratch.like(block)
             work = np.multiply(work, self.weights[columns], out=out)
-        self.gram += work @ work.T
+        self._add_products(work)
 
     def _fitted(self, block: Array) -> Array:
         basis = np.empty((len(block), 0)) if self.basis is None else self.basis
         out: Array = basis @ (basis.T @ block)
         return out
+
+    def _add_products(self, work: NDArray[Any]) -> None:
+        products = self._products.like(self.gram)
+        np.matmul(work, work.T, out=products)
+        self.gram += products
+
+    def _add_single(self, block: NDArray[Any], columns: slice) -> None:
+        level = np.full(len(block), 1.0 / len(block), block.dtype) @ block
+        level = level.astype(np.float32)
+        work = np.subtract(block, level, out=self._scratch.like(block), casting="same_kind")
+        if self._single_basis is not None:
+            work -= self._single_basis @ (self._single_basis.T @ work)
+        offset = level.astype(np.float64) - (0.0 if self.mean is None else self.mean[columns])
+        if self.weights is not None:
+            work *= self.weights[columns].astype(np.float32)
+            offset *= self.weights[columns]
+        for start in range(0, block.shape[1], SINGLE_FEATURES):
+            self._add_products(work[:, start : start + SINGLE_FEATURES])
+        self._add_level(work, offset)
+
+    def _add_level(self, work: NDArray[np.float32], offset: Array) -> None:
+        """Put back the part of the features that was taken out before rounding and is not to be removed."""
+        constant = np.ones(len(work))
+        if self.basis is not None:
+            constant -= self.basis @ self.basis.sum(axis=0)
+            if constant @ constant < 1e-16 * len(work):
+                return
+        along = work @ offset.astype(np.float32)
+        half = along + (0.5 * (offset @ offset)) * constant
+        self.gram += np.outer(half, constant)
+        self.gram += np.outer(constant, half)
 
     def result(self) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)``."""

@@ -54,7 +54,7 @@ class PiecewiseQuintic:
             distance -= self.offset
         np.subtract(v, distance, out=distance)
         interval -= self.first
-        result = self.coef[5].take(interval, mode="clip")
+        result: Reals = self.coef[5].take(interval, mode="clip")
         spread = np.empty_like(result)
         for row in self.coef[4::-1]:
             result *= distance

@@ -20,6 +20,7 @@ from latentadj.core.leading_directions import MANY_SAMPLES, leading_directions
 from latentadj.core.local_fdr import local_fdr_from_z
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.multiple import adjust_pvalues
+from latentadj.core.pass_options import current_options
 from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
 from latentadj.core.spectrum import safe_to_project_last, top_eigenvectors
@@ -151,7 +152,13 @@ class SurrogateWeighting:
             out: Array = run_pass(self.Y, centred)[0]
             return out
         mean = None if self._means_are_mild else self.sums.mean
-        gram: Array = run_pass(self.Y, WeightedGramKernel(n_samples, weights, mean=mean), wider=wide(n_samples))[0]
+        single = current_options().single_precision
+        kernel: GramKernel | WeightedGramKernel = (
+            GramKernel(n_samples, mean=mean, weights=weights)
+            if single
+            else WeightedGramKernel(n_samples, weights, mean=mean)
+        )
+        gram: Array = run_pass(self.Y, kernel, wider=1 if single else wide(n_samples))[0]
         gram -= gram.mean(axis=0)
         gram -= gram.mean(axis=1)[:, None]
         return gram

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from latentadj.core.piecewise import Elementwise, Reals
 
 _NODES = 0.5 + 0.5 * np.cos(np.pi * (np.arange(6) + 0.5) / 6)  # Chebyshev nodes of degree 5 on [0, 1]
 _NODES_TO_COEF = np.linalg.inv(np.vander(_NODES, increasing=True))
@@ -23,12 +21,12 @@ class UniformQuintic:
     how many intervals there are in a unit of the argument, a power of two; `end`, where the table ends.
     """
 
-    coef: Floats
+    coef: Reals
     per_unit: float
     end: float
 
     @classmethod
-    def fit(cls, function: Callable[[Floats], Floats], end: float, per_unit: float) -> Self:
+    def fit(cls, function: Elementwise, end: float, per_unit: float) -> Self:
         """Interpolate `function` on [0, end)."""
         left = np.arange(int(end * per_unit))
         values = function(((left[:, None] + _NODES) / per_unit).reshape(-1)).reshape(len(left), -1)
@@ -37,7 +35,7 @@ class UniformQuintic:
         coef[0] += level
         return cls(coef, per_unit, end)
 
-    def evaluate(self, v: Floats, out: Floats, work: tuple[Floats, Floats]) -> Floats:
+    def evaluate(self, v: Reals, out: Reals, work: tuple[Reals, Reals]) -> Reals:
         """Put the values at `v` (n,) into `out` and return it; meaningless outside [0, end), NaN at NaN.
 
         `work` are two arrays of the size of `v`, overwritten; `out` may be neither of them nor `v`.

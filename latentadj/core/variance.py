@@ -147,7 +147,7 @@ def _common_posterior(s2: FloatArray, df: float, s2_prior: float | FloatArray, d
     """The same where all features have the same degrees of freedom, and the prior has finitely many."""
     weight = df_prior / (df + df_prior) if df + df_prior > 0 else np.nan
     out = (1.0 - weight) * s2 if weight < 1 else np.zeros_like(s2)
-    if not weight == 0:
+    if weight != 0:
         out += weight * s2_prior
     if df > 0:
         out[~(s2 > 0)] = np.nan

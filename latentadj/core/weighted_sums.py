@@ -6,13 +6,12 @@ BLAS to one triangle, and what a feature has along the directions is squared whi
 
 from __future__ import annotations
 
-from typing import Self
-
 import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from latentadj.core.kernels import Scratch
 from latentadj.core.matrix import Array, default_width
+from latentadj.core.pass_kernel import PassKernel
 
 #: Multiple of the usual block width: long rows are read faster, and there are fewer calls.
 WIDER = 6
@@ -20,7 +19,7 @@ WIDER = 6
 FEW_DIRECTIONS = 2
 
 
-class WeightedGramKernel:
+class WeightedGramKernel(PassKernel):
     """Sample Gram matrix ``sum_j w_j^2 y_j y_j'`` of features times a factor each.
 
     Parameters
@@ -40,17 +39,14 @@ class WeightedGramKernel:
            [0., 9.]])
     """
 
+    reads = {"weights": 0, "mean": 0}
+    sums = ("_triangle",)
+
     def __init__(self, n_samples: int, weights: Array, *, mean: Array | None = None) -> None:
         self.weights = weights
         self.mean = mean
         self._triangle = np.zeros((n_samples, n_samples), order="F")
         self._scratch = Scratch()
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, _triangle=np.zeros_like(self._triangle), _scratch=Scratch())
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Add the products of one block to the upper triangle."""
@@ -64,10 +60,6 @@ class WeightedGramKernel:
         factor = work.T if by_sample else work
         self._triangle = dsyrk(1.0, factor, beta=1.0, c=self._triangle, trans=by_sample, overwrite_c=1)
 
-    def merge(self, other: Self) -> None:
-        """Add another run's Gram matrix."""
-        self._triangle += other._triangle
-
     def result(self) -> Array:
         """Return the Gram matrix ``(n_samples, n_samples)``."""
         upper = np.triu(self._triangle)
@@ -75,7 +67,7 @@ class WeightedGramKernel:
         return out
 
 
-class ExplainedKernel:
+class ExplainedKernel(PassKernel):
     """Sums of squares of features along sets of directions, without keeping the coordinates.
 
     The coordinates are ``A Z'y - B e`` with the directions Z and coordinates e that are known already.
@@ -103,17 +95,14 @@ class ExplainedKernel:
            [16.]])
     """
 
+    reads = {"effects": 0}
+    rows = {"explained": 1}
+
     def __init__(self, directions: Array, combine: Array, remove: Array, effects: Array, sets: tuple[int, ...]) -> None:
         self.directions = np.ascontiguousarray(directions.T)
         self.combine, self.remove, self.effects = combine, remove, effects
         self.sets = sets
         self.explained = np.empty((len(sets), len(effects)))
-
-    def fork(self) -> Self:
-        """Return a worker that writes into the same array."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Write the sums of one block's features."""
@@ -132,15 +121,12 @@ class ExplainedKernel:
             return together
         return np.stack([direction @ block for direction in self.directions])
 
-    def merge(self, other: Self) -> None:
-        """Nothing to add: columns were written in place."""
-
     def result(self) -> Array:
         """Return the sums of squares ``(n_sets, n_features)``."""
         return self.explained
 
 
-class WeightedSweepKernel:
+class WeightedSweepKernel(PassKernel):
     """Product of the weighted Gram matrix with some directions, ``sum_j w_j^2 y_j (y_j' V)``.
 
     Parameters
@@ -162,26 +148,19 @@ class WeightedSweepKernel:
            [9.]])
     """
 
+    reads = {"squared_weights": 0}
+    sums = ("total",)
+
     def __init__(self, directions: Array, squared_weights: Array) -> None:
         self.directions = np.ascontiguousarray(directions.T)
         self.squared_weights = squared_weights
         self.total = np.zeros((directions.shape[1], directions.shape[0]))
-
-    def fork(self) -> Self:
-        """Return an empty accumulator of the same settings."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__, total=np.zeros_like(self.total))
-        return twin
 
     def update(self, block: Array, columns: slice) -> None:
         """Add one block's contribution."""
         coordinates = self.directions @ block
         coordinates *= self.squared_weights[columns]
         self.total += coordinates @ block.T
-
-    def merge(self, other: Self) -> None:
-        """Add another run's sum."""
-        self.total += other.total
 
     def result(self) -> Array:
         """Return the product ``(n_samples, k)``."""

@@ -8,8 +8,9 @@ from operator import attrgetter
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from latentadj.core.matrix import ArrayMatrix, FeatureMatrix, FeatureSubset, FeatureWindow
+from latentadj.core.matrix import ArrayMatrix, FeatureMatrix, FeatureSubset, FeatureWindow, StoresSingle
 
 
 @runtime_checkable
@@ -19,6 +20,16 @@ class Windowed(Protocol):
     def window(self, columns: slice) -> FeatureMatrix:
         """Return the features of a slice."""
         ...
+
+
+class SingleWindow(FeatureWindow):
+    """Consecutive features of a matrix that can be read in single precision."""
+
+    def read_single(self, columns: slice) -> NDArray[np.float32]:
+        """Read the block at its place in the whole matrix."""
+        base: Any = self.base
+        out: NDArray[np.float32] = base.read_single(slice(self.start + columns.start, self.start + columns.stop))
+        return out
 
 
 def window(value: Any, axis: int, columns: slice) -> Any:
@@ -60,7 +71,8 @@ def window(value: Any, axis: int, columns: slice) -> Any:
         return value
     reads: Mapping[str, int] | None = getattr(value, "reads", None)
     if reads is None:
-        return FeatureWindow(value, columns.start, columns.stop)
+        kind = SingleWindow if isinstance(value, StoresSingle) else FeatureWindow
+        return kind(value, columns.start, columns.stop)
     return with_windows(copy.copy(value), reads, columns)
 
 

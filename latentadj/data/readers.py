@@ -1,4 +1,4 @@
-"""Readers of measured matrices: csv, tsv, txt (also .gz), npy, parquet, h5ad and GEO series matrix files."""
+"""Readers of measured matrices: text (also .gz), npy, parquet, h5ad, zarr, HDF5 and GEO series matrix files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..exceptions import FileFormatError, InputError, LatentAdjError, MethodError
+from ..core.matrix import collect
+from ..exceptions import FileFormatError, InputError, LatentAdjError
 from .adapters import LabelledMatrix, Orientation, as_labelled_matrix, labelled, require_orientation
 from .geo import is_series_matrix, read_series_matrix
 from .identifiers import id_array
@@ -17,7 +18,9 @@ from .parquet import read_parquet_frame, require_extra
 from .text_files import require_file, text_suffix
 from .text_tables import read_layout, read_numeric
 
-_KINDS = ".csv, .tsv, .txt (also .gz), .npy, .parquet, .h5ad, or a GEO series matrix (.txt, .txt.gz)"
+_KINDS = ".csv, .tsv, .txt (also .gz), .npy, .parquet, .h5ad, .zarr, .h5, or a GEO series matrix (.txt, .txt.gz)"
+#: Kinds of files that are opened by `latentadj.data.stores`.
+STORE_SUFFIXES = (".zarr", ".h5", ".hdf5", ".hdf", ".he5")
 _ADVICE = {
     ".xlsx": " Save the sheet as .csv.",
     ".xls": " Save the sheet as .csv.",
@@ -29,7 +32,11 @@ _ADVICE = {
 
 
 def read_matrix(
-    path: str | os.PathLike[str], *, orientation: Orientation = "samples", layer: str | None = None
+    path: str | os.PathLike[str],
+    *,
+    orientation: Orientation = "samples",
+    layer: str | None = None,
+    dataset: str | None = None,
 ) -> LabelledMatrix:
     r"""Read a measured matrix from a file; the kind is taken from the suffix.
 
@@ -41,11 +48,14 @@ def read_matrix(
     ----------
     path : path
         .csv, .tsv, .txt (each also .gz), .npy (memory-mapped), .parquet (needs pyarrow), .h5ad (needs
-        anndata), or a GEO series matrix.
+        anndata), .zarr (needs zarr), .h5 and .hdf5 (need h5py), or a GEO series matrix. The whole matrix is read; give
+        the path itself to `adjust` to have it read by blocks.
     orientation : {"samples", "features"}
         What the rows of the file are. A series matrix has features in rows and is turned by itself.
     layer : str, optional
-        Layer of an .h5ad file.
+        Layer of an AnnData file.
+    dataset : str, optional
+        Name of the array inside a zarr group or an HDF5 file, if it holds several.
 
     Returns
     -------
@@ -55,8 +65,10 @@ def read_matrix(
     ------
     FileFormatError, AlignmentError
         Missing, empty or damaged file, unknown kind, rows of unequal length, text in a cell, repeated IDs.
-    MissingExtraError, MethodError
-        pyarrow or anndata is needed and not installed; .zarr, which is not supported yet.
+    InputError
+        A layer or dataset of a file that has none, or not the one that is named.
+    MissingExtraError
+        An optional package is needed and not installed.
 
     Examples
     --------
@@ -71,8 +83,10 @@ def read_matrix(
     require_orientation(orientation)
     path = Path(path)
     suffix = text_suffix(path)
-    if suffix == ".zarr":
-        raise MethodError(f"{path}: .zarr is not supported yet. Convert it to .h5ad or .parquet.")
+    if suffix in STORE_SUFFIXES or path.name.lower().endswith(".zarr.zip"):
+        return _read_store(path, orientation, layer, dataset)
+    if dataset is not None:
+        raise InputError(f"dataset={dataset!r} was given, but {path} is not a .zarr or .h5 file. Leave it out.")
     if layer is not None and suffix != ".h5ad":
         raise InputError(f"layer={layer!r} was given, but {path} is not an .h5ad file; only those have layers.")
     if suffix == ".h5ad":
@@ -85,6 +99,16 @@ def read_matrix(
             f"{_ADVICE.get(suffix, '')}"
         )
     return reader(path, orientation)
+
+
+def _read_store(path: Path, orientation: Orientation, layer: str | None, dataset: str | None) -> LabelledMatrix:
+    """Read a whole zarr or HDF5 array, with the IDs that stand in it or beside it."""
+    stores = import_module("latentadj.data.stores")  # which reads text files with this module
+    marks = import_module("latentadj.data.stores.marks")
+    opened = stores.open_matrix(path, orientation=orientation, layer=layer, dataset=dataset)
+    values = collect(opened.matrix).astype(np.promote_types(opened.matrix.dtype, np.float32), copy=False)
+    record = marks.stored_record(path)
+    return LabelledMatrix(values, opened.sample_ids, opened.feature_ids, None, opened.sample_data, (), record)
 
 
 def _read_text(path: Path, orientation: Orientation) -> LabelledMatrix:

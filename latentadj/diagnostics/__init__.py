@@ -5,15 +5,15 @@ from latentadj.diagnostics.association import covariate_recovery, factor_associa
 from latentadj.diagnostics.audit_checks import audit_checks, audit_summary
 from latentadj.diagnostics.calibration import calibration_table, control_table
 from latentadj.diagnostics.check import CheckResult
-from latentadj.diagnostics.component_association import component_association
+from latentadj.diagnostics.component_covariates import component_association
 from latentadj.diagnostics.components import component_table
-from latentadj.diagnostics.covariate_relations import covariate_relations
+from latentadj.diagnostics.covariate_pairs import covariate_relations
 from latentadj.diagnostics.design_view import connection_check, design_correlation, sample_counts
 from latentadj.diagnostics.discoveries import df_budget, discovery_table
 from latentadj.diagnostics.effect_comparison import effect_comparison, mean_variance_table
 from latentadj.diagnostics.estimate_structure import estimate_checks, estimate_structure, estimate_trend
 from latentadj.diagnostics.exploration import Exploration
-from latentadj.diagnostics.explore import explore
+from latentadj.diagnostics.exploring import explore
 from latentadj.diagnostics.factor_path import FactorPath, factor_path
 from latentadj.diagnostics.feature_values import feature_values
 from latentadj.diagnostics.known_features import (

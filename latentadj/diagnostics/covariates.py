@@ -119,7 +119,7 @@ def _read(values: pd.Series, name: str) -> _Reading:
     if pd.api.types.infer_dtype(values, skipna=True) in ("integer", "floating", "mixed-integer-float", "decimal"):
         numbers = values.astype(np.float64)
         if looks_categorical(name, numbers):
-            return _Reading(numbers, False, ["numbers read as labels"])
+            return _Reading(numbers.astype(np.int64), False, ["numbers read as labels"])
         return _Reading(numbers, True)
     return _Reading(values, False)
 

@@ -151,7 +151,7 @@ def relation_checks(relations: pd.DataFrame, tested: set[str]) -> list[CheckResu
 
     Examples
     --------
-    >>> from latentadj.diagnostics.covariate_relations import covariate_relations
+    >>> from latentadj.diagnostics.covariate_pairs import covariate_relations
     >>> table = pd.DataFrame({"group": list("aaaabbbb"), "batch": list("uuvvwwxx")})
     >>> print(relation_checks(covariate_relations(table), {"group"})[0])
     group and batch: nested. every level of batch lies within one level of group. With both ...

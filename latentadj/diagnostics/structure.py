@@ -13,7 +13,7 @@ import pandas as pd
 from latentadj.diagnostics.adjustment_effect import overcorrection_checks
 from latentadj.diagnostics.calibration import control_table
 from latentadj.diagnostics.check import CheckResult
-from latentadj.diagnostics.component_association import component_association
+from latentadj.diagnostics.component_covariates import component_association
 from latentadj.diagnostics.estimate_structure import estimate_checks
 from latentadj.diagnostics.ledger import assumption_ledger
 from latentadj.diagnostics.pvalues import classify_pvalues

@@ -176,7 +176,7 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
     problem = estimator.make_problem(
         study.matrix,
         study.design,
-        study.feature_ids,
+        None if getattr(estimator, "controls", None) is None else study.feature_ids,
         sample_data=study.sample_data,
         sample_ids=study.sample_ids,
     )
@@ -186,7 +186,7 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
         problem = with_observation_weights(problem, weights)
     if study.allow_missing or weights is not None:
         problem = with_missing_values(problem, study, left_out=weights is not None)
-    require_finite(problem, study.matrix, study.sample_ids, list(study.feature_ids))
+    require_finite(problem, study.matrix, study.sample_ids, study.feature_ids)
     return problem
 
 

@@ -20,6 +20,8 @@ from latentadj.execution.task_runs import task_runs
 
 #: Sums that are added in one task.
 FAN_IN = 8
+#: Bytes up to which sums come with the rows and are added here, in the same order: fewer messages.
+SMALL_SUMS = 1 << 16
 #: Tasks for every thread of the cluster, so that a slow worker does not hold up the pass.
 TASKS_PER_THREAD = 2
 
@@ -154,17 +156,22 @@ class DaskExecutor:
         self, submitted: Sequence[Any], runs: Sequence[Run], kernels: Sequence[PassKernel], progress: Progress
     ) -> None:
         """Write rows as runs are done, whichever is first; then the sums of all."""
-        rows = [self.client.submit(tasks.first_of, future, key=f"{future.key}-rows") for future in submitted]
-        sums = [self.client.submit(tasks.second_of, future, key=f"{future.key}-sums") for future in submitted]
-        total = self._added(sums, str(submitted[0].key))
-        places = {future.key: run for future, run in zip(rows, runs, strict=True)}
-        waiting = import_module("distributed").as_completed(rows)
-        rows.clear()
-        for future in waiting:
-            run = places[future.key]
-            self._restore(future.result(), kernels, slice(run[0].start, run[-1].stop))
-            progress.advance(run[-1].stop - run[0].start)
-        self._restore(total.result(), kernels, slice(0, 0))
+        size = sum(attrgetter(name)(kernel).nbytes for kernel in kernels for name in kernel.sums)
+        together = size < SMALL_SUMS
+        wanted = submitted if together else self._apart(submitted, 0)
+        total = None if together else self._added(self._apart(submitted, 1), str(submitted[0].key))
+        places = {future.key: number for number, future in enumerate(wanted)}
+        small: list[Any] = [None] * len(runs)
+        for future, found in import_module("distributed").as_completed(list(wanted), with_results=True):
+            number = places[future.key]
+            rows, small[number] = found if together else (found, None)
+            self._restore(rows, kernels, slice(runs[number][0].start, runs[number][-1].stop))
+            progress.advance(runs[number][-1].stop - runs[number][0].start)
+        self._restore(tasks.added_in_tree(small, FAN_IN) if total is None else total.result(), kernels, slice(0, 0))
+
+    def _apart(self, submitted: Sequence[Any], part: int) -> list[Any]:
+        """Futures of the rows (0) or of the sums (1) of all runs."""
+        return [self.client.submit(tasks.part_of, future, part, key=f"{future.key}-{part}") for future in submitted]
 
     def _added(self, sums: list[Any], name: str) -> Any:
         """Future of the sum of all runs, added by tasks of eight in a fixed order."""

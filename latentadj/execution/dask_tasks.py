@@ -16,7 +16,7 @@ from latentadj.core.matrix import FeatureMatrix
 from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import do_run, one_blas_thread
 from latentadj.data.stores.base import StoredMatrix
-from latentadj.exceptions import InputError
+from latentadj.exceptions import FileFormatError, InputError
 from latentadj.execution.packing import unpack
 
 #: Arrays by the kernel that they belong to and their place in it.
@@ -56,6 +56,8 @@ def work_through(
         with _one_blas_thread():
             do_run(matrix, [slice(*pair) for pair in pairwise(edges)], kernels)
     except InputError as error:
+        if isinstance(error, FileFormatError):  # another attempt may read the file
+            raise
         return error, {}
     rows: Parts = {}
     sums: Parts = {}
@@ -65,14 +67,9 @@ def work_through(
     return rows, sums
 
 
-def first_of(pair: tuple[Any, Any]) -> Any:
-    """Return what belongs to features."""
-    return pair[0]
-
-
-def second_of(pair: tuple[Any, Any]) -> Any:
-    """Return what is to be added."""
-    return pair[1]
+def part_of(found: tuple[Any, Any], part: int) -> Any:
+    """Return what belongs to features (0) or what is to be added (1)."""
+    return found[part]
 
 
 def same(item: Any) -> Any:
@@ -91,6 +88,19 @@ def added(parts: Sequence[Parts]) -> Parts:
     if not all(parts):  # one of the runs could not be worked through, or there is nothing to add
         return {}
     return {name: reduce(np.add, [part[name] for part in parts]) for name in parts[0]}
+
+
+def added_in_tree(parts: Sequence[Parts], fan_in: int) -> Parts:
+    """Add up what all runs have gathered, some neighbours at a time.
+
+    Examples
+    --------
+    >>> added_in_tree([{(0, "total"): np.ones(1)}] * 5, 2)
+    {(0, 'total'): array([5.])}
+    """
+    while len(parts) > 1:
+        parts = [added(parts[start : start + fan_in]) for start in range(0, len(parts), fan_in)]
+    return parts[0]
 
 
 class ChunkedArrays(StoredMatrix):

@@ -52,9 +52,7 @@ def show_progress(
 
 
 @contextmanager
-def shown_by(
-    display: Display, *, n_passes: int | None = None, quiet: float = QUIET_SECONDS
-) -> Iterator[PassProgress]:
+def shown_by(display: Display, *, n_passes: int | None = None, quiet: float = QUIET_SECONDS) -> Iterator[PassProgress]:
     """Show the progress of the passes inside a ``with`` block by a given display, and close it.
 
     Parameters

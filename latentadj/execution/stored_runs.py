@@ -53,7 +53,7 @@ class StoredRuns:
         self._least_seconds = least_seconds
         self._begun: dict[int, float] = {}
         self._lock = threading.Lock()
-        self._total = self._read(_TOTAL, "sums")
+        self._total = self._usable_total()
 
     def restore(self, run: int, kernels: Sequence[PassKernel], columns: slice) -> bool:
         """Put back what was gathered in a run; False if it was not finished, or its files are damaged.
@@ -104,6 +104,14 @@ class StoredRuns:
                 self._add_up()
         except OSError as error:
             self._refused(error)
+
+    def _usable_total(self) -> dict[str, NDArray[Any]] | None:
+        """Sums of all runs, if nothing else of the pass is lost: a run that is made again brings its own sums."""
+        total = self._read(_TOTAL, "sums")
+        if total is None or all(self._read(f"{run:02d}", "rows") is not None for run in range(self._n_runs)):
+            return total
+        self._path(_TOTAL, "sums").unlink(missing_ok=True)
+        return None
 
     def _sums_of(self, run: int, kernels: Sequence[PassKernel]) -> Mapping[str, NDArray[Any]] | None:
         """Sums of a run; once they have been added up, the first run has them all and the others none."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from latentadj.diagnostics import adjustment_effect as effect_table
+from latentadj.diagnostics.adjustment_effect import adjustment_effect as effect_table
 from latentadj.exceptions import InputError
 from latentadj.plots.panels import outside_legend
 from latentadj.plots.style import BLUE, GREY, ORANGE, new_axes, plain, tidy_frame

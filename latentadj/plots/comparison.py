@@ -11,7 +11,7 @@ from latentadj.compare import Comparison, NullCheck
 from latentadj.compare.comparison import contest_labels
 from latentadj.exceptions import InputError
 from latentadj.plots.panels import outside_legend
-from latentadj.plots.style import BLUE, GREY, MARKERS, ORANGE, PALETTE, new_axes, plain, tidy_frame
+from latentadj.plots.style import BLUE, GREY, MARKERS, ORANGE, PALETTE, new_axes, plain, require_matplotlib, tidy_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,6 +82,8 @@ def comparison_metric(comparison: Comparison, metric: str = "type1_05", ax: Any 
         ax.axvline(wanted, color=GREY, lw=1.2, ls="--", zorder=0, label=f"wanted: {wanted:g}")
     ax.set(xlabel=label, yticks=range(len(methods)), yticklabels=[plain(name) for name in methods], xscale=scale)
     ax.set_ylim(len(methods) - 0.45, -0.55)
+    if scale == "log":
+        ax.xaxis.set_major_formatter(require_matplotlib("matplotlib.ticker").FormatStrFormatter("%g"))
     for row in range(1, len(methods)):
         ax.axhline(row - 0.5, color="#E4E4E4", lw=0.8, zorder=0)
     tidy_frame(ax)
@@ -126,13 +128,12 @@ def power_fdp(comparison: Comparison, ax: Any = None) -> Axes:
     methods, scenarios = list(dict.fromkeys(summary["label"])), list(dict.fromkeys(summary["scenario"]))
     for row in summary.itertuples():
         i, j = methods.index(row.label), scenarios.index(row.scenario)
-        look = _look(i)
-        ax.plot(row.fdp, row.power, MARKERS[j % len(MARKERS)], ms=7, mec="white", mew=0.6, **look)
+        ax.plot(row.fdp, row.power, MARKERS[j % len(MARKERS)], ms=7, mew=0.8, **_look(i))
     ax.axvline(comparison.fdr, color=GREY, lw=1.2, ls="--", zorder=0)
     ax.set(xlabel=f"false discovery proportion (asked for: at most {comparison.fdr:g})", ylabel="power")
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     for i, name in enumerate(methods):
-        ax.plot([], [], "s", ms=7, label=plain(name), **_look(i))
+        ax.plot([], [], "s", ms=7, mew=0.8, label=plain(name), **_look(i))
     for j, name in enumerate(scenarios):
         ax.plot([], [], MARKERS[j % len(MARKERS)], ms=6, mfc="none", mec="#333333", label=plain(name))
     tidy_frame(ax)
@@ -187,13 +188,14 @@ def null_histogram(check: NullCheck, axes: Any = None) -> Any:
 
 
 def _points(ax: Axes, x: Any, y: Any, i: int, label: str, bars: Any) -> None:
-    style: dict[str, Any] = {"ms": 5.5, "mec": "white", "mew": 0.5, "ls": "", "label": label, **_look(i)}
+    style: dict[str, Any] = {"ms": 5.5, "mew": 0.6, "ls": "", "label": label, **_look(i)}
     ax.errorbar(x, y, xerr=bars, marker=MARKERS[i % len(MARKERS)], elinewidth=0.9, **style)
 
 
 def _look(i: int) -> dict[str, Any]:
-    """Colour of one of many; the second round of colours is paler."""
-    return {"color": PALETTE[i % len(PALETTE)], "alpha": 1.0 if i < len(PALETTE) else 0.5}
+    """Colour of one of many; markers of the second round of colours are hollow."""
+    colour, solid = PALETTE[i % len(PALETTE)], i < len(PALETTE)
+    return {"color": colour, "mfc": colour if solid else "white", "mec": "white" if solid else colour}
 
 
 def _floor(table: pd.DataFrame, scale: str) -> float:

@@ -81,7 +81,7 @@ def _lines(ax: Axes, table: pd.DataFrame, columns: dict[str, tuple[str, str]], l
     ax.set_ylabel(label)
     if len(columns) > 1:
         # above the axes: lines go everywhere within
-        place = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
+        place: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.3}
         ax.legend(fontsize=8, frameon=False, ncols=2, columnspacing=1.2, handlelength=1.6, **place)
 
 

@@ -153,7 +153,7 @@ def _answers(comparison: Comparison) -> Iterator[Block]:
     yield verdict_lines(lines)
     yield paragraph(
         "A method is marked when its type-I error at level 0.05 is above 0.06, or its false discovery proportion above "
-        f"{comparison.fdr:g}, by more than two standard errors over the studies.",
+        f"{comparison.fdr:g}, beyond the one-sided 99 % limit over the studies.",
         "note",
     )
     failures = comparison.failures()

@@ -60,8 +60,8 @@ def _correlations(result: AdjustmentResult) -> Iterator[Block]:
     if width < 3:
         return
     caption = (
-        "Correlations of the design's columns and the hidden factors. Tested columns carry an asterisk: the stronger the "
-        "colours of their row, the more of their effect cannot be told from that of another column."
+        "Correlations of the design's columns and the hidden factors. Tested columns carry an asterisk: the stronger "
+        "the colours of their row, the more of their effect cannot be told from that of another column."
     )
     draw = partial(_draw_correlation, result)
     size = (3.4 + 0.4 * width, 2.2 + 0.36 * width)
@@ -119,8 +119,5 @@ def _named(result: AdjustmentResult) -> list[str]:
 def _tested_variables(result: AdjustmentResult) -> set[str]:
     design = result.design
     return {
-        name
-        for names, role in zip(design.variables, design.roles, strict=True)
-        if role == "primary"
-        for name in names
+        name for names, role in zip(design.variables, design.roles, strict=True) if role == "primary" for name in names
     }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from latentadj import plots
 from latentadj.diagnostics import Exploration, sample_counts
-from latentadj.diagnostics.component_association import leading_components
+from latentadj.diagnostics.component_covariates import leading_components
 from latentadj.diagnostics.components import components_of
 from latentadj.plots.component_heatmap import draw_associations, draw_relations
 from latentadj.plots.components import draw_components
@@ -136,8 +136,8 @@ def suggestion(found: Exploration) -> Iterator[Block]:
     yield facts({"Formula": found.suggestion.formula, "Command": found.command()})
     yield bullets(found.suggestion.reasons or ["No covariate beside it has to be adjusted for."])
     yield paragraph(
-        "A suggestion from names and from what the samples follow, no more: whether a covariate is to be adjusted for is "
-        "a question of what causes what. Hidden factors are estimated beside it.",
+        "A suggestion from names and from what the samples follow, no more: whether a covariate is to be adjusted for "
+        "is a question of what causes what. Hidden factors are estimated beside it.",
         "note",
     )
 
@@ -162,7 +162,8 @@ def samples(found: Exploration) -> Iterator[Block]:
     """Samples on their first two components, by the covariates that they follow most."""
     yield paragraph("Samples that lie together are alike in most features.")
     components = {"before": components_of(found.study)}
-    for name in _colours(found) or [None]:
+    names: list[str | None] = [*_colours(found)]
+    for name in names or [None]:
         alt = f"Samples on their first two components, by {name or 'no covariate'}"
         yield picture(partial(_pca, found, components, name), (6.6, 4.0), alt)
     yield picture(partial(_dendrogram, found), (8.4, 4.2), "Clustering of the samples, with their covariates")
@@ -294,7 +295,8 @@ def _relations(found: Exploration, ax: Any) -> None:
 
 
 def _design(found: Exploration, ax: Any) -> None:
-    plots.design_correlation(found.design, ax)
+    if found.design is not None:
+        plots.design_correlation(found.design, ax)
 
 
 def _run_order(found: Exploration, order: str, ax: Any) -> None:

@@ -77,9 +77,9 @@ def _write_numbers(
     (staging / folder).mkdir()
     written = []
     for name, (frame, what) in tables.items():
+        place = staging / folder / f"{name}.tsv"
         # a name without a form in UTF-8 is written as its code
-        options: dict[str, str] = {"sep": "\t", "lineterminator": "\n", "errors": "backslashreplace"}
-        frame.to_csv(staging / folder / f"{name}.tsv", index=False, encoding="utf-8", **options)
+        frame.to_csv(place, sep="\t", index=False, lineterminator="\n", encoding="utf-8", errors="backslashreplace")
         written.append((f"{folder}/{name}.tsv", what))
     text = json.dumps(plain_values(page.values()), indent=1, allow_nan=False)
     (staging / folder / "report.json").write_text(text + "\n", encoding="ascii")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 SMALLEST = 1e-300
 #: Whole numbers from here on are shown with three digits, as others are.
 LARGEST_WHOLE = 1e15
+_UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def escape(value: object) -> str:
@@ -35,7 +37,7 @@ def escape(value: object) -> str:
 
 
 def readable(value: object) -> str:
-    r"""Return a value as text without the one character that no page may hold.
+    r"""Return a value as text without what no page can hold: the null character and halves of pairs of code units.
 
     Parameters
     ----------
@@ -47,10 +49,10 @@ def readable(value: object) -> str:
 
     Examples
     --------
-    >>> readable("a\x00b")
-    'a�b'
+    >>> readable("a\x00b\ud800")
+    'a�b�'
     """
-    return str(value).replace("\x00", "\N{REPLACEMENT CHARACTER}")
+    return _UNREADABLE.sub("\N{REPLACEMENT CHARACTER}", str(value))
 
 
 def number(value: Any, *, p_value: bool = False) -> str:

@@ -30,7 +30,8 @@ class Page:
     Examples
     --------
     >>> from latentadj.report.elements import paragraph
-    >>> page = Page.build("t", "A study", "Of three samples.", [Section("All", "all", lambda n: [paragraph(str(n))])], 3)
+    >>> section = Section("All", "all", lambda n: [paragraph(str(n))])
+    >>> page = Page.build("t", "A study", "Of three samples.", [section], 3)
     >>> page.values()["sections"]
     [{'title': 'All', 'anchor': 'all', 'content': ['3']}]
     >>> page.html().startswith("<!DOCTYPE html>")
@@ -98,7 +99,8 @@ class Page:
 
 def _section(title: str, anchor: str, blocks: Iterable[Block]) -> str:
     content = "".join(block.html for block in blocks)
-    return f'<section id="{anchor}" aria-labelledby="{anchor}-title"><h2 id="{anchor}-title">{escape(title)}</h2>{content}</section>'
+    heading = f'<h2 id="{anchor}-title">{escape(title)}</h2>'
+    return f'<section id="{anchor}" aria-labelledby="{anchor}-title">{heading}{content}</section>'
 
 
 def _file_links(files: Sequence[tuple[str, str]]) -> str:

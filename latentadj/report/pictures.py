@@ -70,13 +70,14 @@ def picture(
     width, height = (round(_PAGE_DPI * float(inches)) for inches in figure.get_size_inches())
     legend = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     source = f"data:image/png;base64,{_encoded(figure)}"
-    return Block(
-        f'<figure><img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">{legend}</figure>'
-    )
+    return Block(f'<figure><img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">{legend}</figure>')
 
 
 def _encoded(figure: Any) -> str:
     buffer = io.BytesIO()
+    for text in figure.findobj(require_matplotlib("matplotlib.text").Text):
+        # half of a pair of code units is not a character, and no font can draw it
+        text.set_text(text.get_text().encode("utf-8", "replace").decode())
     canvas = require_matplotlib("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # a name may hold characters that the font lacks; they are shown as boxes, the tables show them in full

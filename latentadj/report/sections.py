@@ -51,7 +51,7 @@ def features(result: AdjustmentResult) -> Iterator[Block]:
         return
     yield paragraph(
         "Every feature, smallest p-value first: click a heading to sort, type to search. p adjusted controls the false "
-        "discovery rate (Benjamini and Hochberg) over all features; the last columns are the regression without factors."
+        "discovery rate (Benjamini and Hochberg) over all features; the last columns are those without factors."
     )
     for term, rows in result_tables(result):
         yield grid(rows, _grid_caption(term, terms[term]), sorted_by="p", n_total=result.n_features)
@@ -119,7 +119,9 @@ def number_of_factors(result: AdjustmentResult) -> Iterator[Block]:
     rules = result.num_factors.summary()
     if result.num_factors.chosen_by == "user":
         yield paragraph(f"The number, {result.n_factors}, was given. Rules are shown for comparison.")
-    caption = "Directions above the null hold more variation than noise does; vertical lines are the answers of the rules."
+    caption = (
+        "Directions above the null hold more variation than noise does; vertical lines are the answers of the rules."
+    )
     alt = "Scree plot with the null band and every rule's answer"
     yield picture(partial(_draw_scree, result), (6.4, 4.0), alt, caption=caption)
     if len(rules):
@@ -150,8 +152,8 @@ def known_covariates(result: AdjustmentResult) -> Iterator[Block]:
     width = 2.8 + 0.46 * min(k, 20)
     size = (min(max(width, 5.0), 12.0), 1.5 + 0.34 * min(max(count, 1), 20))
     caption = (
-        "Share of each factor's variation that a covariate explains; an asterisk (a dot in large pictures) marks adjusted "
-        "p-values below 0.05. An asterisk behind a name marks covariates of the formula."
+        "Share of each factor's variation that a covariate explains; an asterisk (a dot in large pictures) marks "
+        "adjusted p-values below 0.05. An asterisk behind a name marks covariates of the formula."
     )
     yield picture(partial(_draw_heatmap, result), size, "Heatmap of factors against covariates", caption=caption)
     together = _by_evidence(covariate_recovery(result))

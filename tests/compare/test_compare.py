@@ -41,7 +41,10 @@ class TestRows:
         frame = reference.frame
         keys = list(zip(frame["scenario"], frame["repeat"], frame["method"], frame["rule"], strict=True))
         assert keys == [
-            (s, r, m, "auto" if m == "cate" else "-") for s in ("small", "plain") for r in (0, 1) for m in ("none", "cate")
+            (s, r, m, "auto" if m == "cate" else "-")
+            for s in ("small", "plain")
+            for r in (0, 1)
+            for m in ("none", "cate")
         ]
         assert (frame["status"] == "ok").all()
 
@@ -80,14 +83,22 @@ class TestRows:
         assert draws["median_z"].nunique() == 4
 
     def test_rules(self):
-        found = compare(["none", "cate", "oracle"], SMALL, GROUPS, 1, rules=["true", 0, ParallelAnalysis(n_permutations=5)])
+        found = compare(
+            ["none", "cate", "oracle"], SMALL, GROUPS, 1, rules=["true", 0, ParallelAnalysis(n_permutations=5)]
+        )
         table = found.frame.set_index(["method", "rule"])["n_factors"]
         assert table.index.tolist() == [
             ("none", "-"), ("cate", "true"), ("cate", "0"), ("cate", "parallel_analysis"), ("oracle", "-"),
         ]  # fmt: skip
         assert table["cate", "true"] == 1
         assert table["cate", "0"] == 0
-        assert list(found.table("fdp").columns) == ["none", "cate, true", "cate, 0", "cate, parallel_analysis", "oracle"]
+        assert list(found.table("fdp").columns) == [
+            "none",
+            "cate, true",
+            "cate, 0",
+            "cate, parallel_analysis",
+            "oracle",
+        ]
 
 
 class TestContestants:

@@ -66,19 +66,6 @@ def test_a_hidden_factor_makes_single_analyses_mislead(study):
     assert not check.trusted
 
 
-def test_too_small_standard_errors_are_found():
-    """Samples that are copies: independent errors are assumed, and half of the information is not there."""
-    rng = np.random.default_rng(0)
-    X = np.repeat(rng.normal(size=(15, 400)), 2, axis=0) + 0.01 * rng.normal(size=(30, 400))
-    x = np.repeat([0.0, 1.0, 0.0, 1.0, 0.0], 6)
-    plain = null_check(X, x, method="none", n_repeats=6)
-    assert plain.trusted  # variables that ignore the pairs do not show it
-    pairs = np.repeat(np.arange(15), 2)
-    within = np.linalg.norm(plain.result.design.primary)
-    assert within > 0
-    assert len(pairs) == 30
-
-
 def test_real_design_with_strata_and_formula():
     data = la.load_bladder()
     check = null_check(data.X.iloc[:, :800], "~ cancer", data.sample_data, method="cate", n_factors=2, n_repeats=3)
@@ -113,7 +100,7 @@ def test_failures_give_no_answer(study, monkeypatch):
             raise InputError("no more")
         return real(*args, **options)
 
-    monkeypatch.setattr("latentadj.compare.null_check.adjust", only_once)
+    monkeypatch.setattr("latentadj.compare.pseudo_primary.adjust", only_once)
     check = null_check(study.X, study.design, method="cate", n_repeats=2)
     assert check.verdict.startswith("No answer")
     assert not check.trusted

@@ -15,10 +15,15 @@ import pytest
 import latentadj
 import latentadj as la
 from latentadj.core import passes
+from latentadj.core.expectation_maximization import maximum_likelihood
 from latentadj.core.fits_kernel import FitsKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureSubset
 from latentadj.core.pass_kernel import PassKernel
-from latentadj.core.passes import pass_options
+from latentadj.core.passes import pass_options, run_pass
+from latentadj.core.permutation import permuted_eigenvalues
+from latentadj.core.regression import design_basis
+from latentadj.core.sample_correlation import block_correlation
+from latentadj.core.weighted_sums import WeightedSweepKernel
 from latentadj.counts import filter_by_expression
 from latentadj.data.finiteness import check_finite
 from latentadj.diagnostics.relative_levels import relative_log_expression
@@ -36,8 +41,8 @@ from tests.contracts.test_ways_in import FORMULA, options_of
 pytestmark = pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 
 EXECUTOR = CarvingExecutor()
-#: Writes to a file that is open in this process.
-LOCAL = {"_BlockWriter"}
+#: Write to a file that is open in this process.
+LOCAL = {"_BlockWriter", "ArrayWriter"}
 #: Bases of kernels.
 ABSTRACT = {PassKernel, FitsKernel}
 
@@ -67,7 +72,7 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_every_kernel_is_portable() -> None:
     plain = {item.__name__ for item in all_kernels() if not issubclass(item, PassKernel)}
-    assert plain == LOCAL
+    assert plain <= LOCAL
 
 
 def agrees(run: object, request: pytest.FixtureRequest, tolerance: float = 1e-10) -> None:
@@ -155,12 +160,12 @@ def test_number_rules(rule: str, request: pytest.FixtureRequest) -> None:
     assert_same_outside(found, request)
 
 
-def assert_same_outside(run: Callable[[], Any], request: pytest.FixtureRequest) -> None:
+def assert_same_outside(run: Callable[[], Any], request: pytest.FixtureRequest, rtol: float = 1e-9) -> None:
     with pass_options(width=17):
         expected = run()
     request.getfixturevalue("everywhere")
     for own, values in zip(run(), expected, strict=True):
-        np.testing.assert_allclose(np.asarray(own, dtype=float), np.asarray(values, dtype=float), rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(np.asarray(own, dtype=float), np.asarray(values, dtype=float), rtol=rtol, atol=1e-10)
 
 
 def rearranged(inference: str, **options: object) -> list[Any]:
@@ -206,6 +211,33 @@ def test_everything_else(request: pytest.FixtureRequest) -> None:
     assert_same_outside(found, request)
 
 
+def test_parts_that_larger_studies_use(request: pytest.FixtureRequest) -> None:
+    rng = np.random.default_rng(5)
+    wide = ArrayMatrix(rng.normal(size=(30, 1300)))
+    gappy = ArrayMatrix(np.where(rng.uniform(size=wide.shape) < 0.02, np.nan, wide.values))
+    basis = design_basis(np.ones((30, 1)))
+    start = rng.normal(size=(30, 2))
+
+    def found() -> list[Any]:
+        model = maximum_likelihood(wide, start, tol=1e-12)
+        correlation = block_correlation(gappy, basis, BLOCKS)
+        null = permuted_eigenvalues(wide, basis, 3, np.random.default_rng(0))
+        sweep = run_pass(wide, WeightedSweepKernel(start, np.linspace(1.0, 2.0, 1300)))[0]
+        return [model.loadings, correlation.correlation, null, sweep]
+
+    assert_same_outside(found, request)
+
+
+def test_scores_of_new_samples_of_counts(request: pytest.FixtureRequest) -> None:
+    study = made_up_study("counts")
+    y = study.sample_data["x"].to_numpy()
+
+    def found() -> list[Any]:
+        return [la.GCATE(n_factors=2).fit(study.X, y).transform(study.X[:5])]
+
+    assert_same_outside(found, request, 1e-6)
+
+
 def test_missing_and_infinite_cells_are_named_by_their_place_in_the_whole(everywhere: None) -> None:
     values = made_up_study().X.copy()
     values[3, 200], values[1, 100], values[2, 100] = np.nan, np.inf, np.nan
@@ -217,4 +249,4 @@ def test_all_kernels_were_carved() -> None:
     """Runs last: every kernel class of the package has been split by one of the checks above."""
     ran = {item for item in all_kernels() if issubclass(item, PassKernel) and not inspect.isabstract(item)}
     unseen = {item.__name__ for item in ran - EXECUTOR.seen - ABSTRACT}
-    assert not unseen
+    assert unseen == set(), ", ".join(sorted(unseen))

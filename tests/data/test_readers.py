@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from latentadj.data import parquet, read_matrix, read_samples, read_series_matrix
-from latentadj.exceptions import AlignmentError, FileFormatError, InputError, MethodError, MissingExtraError
+from latentadj.exceptions import AlignmentError, FileFormatError, InputError, MissingExtraError
 
 VALUES = np.array([[0.1, -2.5e-300, 3.0], [1 / 3, np.nan, np.inf]])
 SAMPLES, FEATURES = ("S-1", "2"), ["1007_s_at", "a b", "MARCH1"]
@@ -215,7 +215,8 @@ def test_importing_the_package_needs_no_extra(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("m.zarr", MethodError, "not supported yet"),
+        ("m.zarr", FileFormatError, "not a readable zarr array"),
+        ("m.h5", FileFormatError, "not a whole HDF5 file"),
         ("m.xlsx", FileFormatError, r"\.xlsx cannot be read.*Save the sheet as \.csv"),
         ("m.rds", FileFormatError, "write.csv"),
         ("m", FileFormatError, "without suffix"),

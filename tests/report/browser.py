@@ -21,7 +21,7 @@ _WATCH = """
 window.trouble = [];
 window.addEventListener("error", (event) => window.trouble.push(String(event.message)));
 window.addEventListener("unhandledrejection", (event) => window.trouble.push(String(event.reason)));
-document.addEventListener("securitypolicyviolation", (event) => window.trouble.push("policy: " + event.violatedDirective));
+document.addEventListener("securitypolicyviolation", (event) => window.trouble.push(event.violatedDirective));
 """
 _ANSWER = """
 const probe = () => { %s };

@@ -144,11 +144,14 @@ def test_numbers_look_the_same_as_in_the_other_tables(tmp_path):
     values += (np.random.default_rng(0).normal(size=60) * 10.0 ** np.arange(-30, 30)).tolist()
     rounded = [float(f"{value:.6g}") for value in values]
     frame = pd.DataFrame({"a": rounded, "p": np.abs(rounded), "n": range(0, 1000 * len(values), 1000)})
-    script = TOOLS + """
+    script = (
+        TOOLS
+        + """
     const sizes = document.querySelector(".grid select");
     sizes.value = "100"; sizes.dispatchEvent(new Event("change"));
     return [column(0), column(1), column(2)];
     """
+    )
     shown = probe(page_of(frame), script, tmp_path)
     assert shown[0] == [number(value) for value in rounded]
     assert shown[1] == [number(abs(value), p_value=True) for value in rounded]
@@ -157,7 +160,14 @@ def test_numbers_look_the_same_as_in_the_other_tables(tmp_path):
 
 @needs_browser
 def test_a_name_that_is_a_script_is_text(tmp_path):
-    names = [EVIL, "</script><script>document.title='broken'</script>", "<!--<script>", "&lt;b&gt;", "a\u2028b", "nul\x00"]
+    names = [
+        EVIL,
+        "</script><script>document.title='broken'</script>",
+        "<!--<script>",
+        "&lt;b&gt;",
+        "a\u2028b",
+        "nul\x00",
+    ]
     frame = pd.DataFrame({"feature": names, "p": np.arange(len(names)) / 10})
     text = page_of(frame)
     assert EVIL not in text

@@ -25,7 +25,7 @@ import pytest
 import latentadj as la
 from latentadj.diagnostics.ledger import assumption_ledger
 from latentadj.exceptions import MissingExtraError, OutputError
-from latentadj.report import document, report_html, report_page, write_report
+from latentadj.report import document, report_html, report_page, sections, write_report
 from latentadj.report.features import result_tables
 from latentadj.report.grid import PAGE_ROWS
 from latentadj.report.markup import number
@@ -69,8 +69,18 @@ def grids(text: str) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def page_of_bladder() -> str:
-    return report_html(bladder())
+def bladder_page():
+    return report_page(bladder())
+
+
+@pytest.fixture(scope="module")
+def page_of_bladder(bladder_page) -> str:
+    return bladder_page.html()
+
+
+def shown_features(result: la.AdjustmentResult) -> str:
+    """The section of the features alone."""
+    return "".join(block.html for block in sections.features(result))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +162,7 @@ def test_pictures_are_whole_and_described(page_of_bladder):
 
 def test_no_picture_stays_open():
     before = plt.get_fignums()
-    report_html(hidden_batch())
+    report_html(small())
     assert plt.get_fignums() == before
 
 
@@ -194,7 +204,8 @@ def test_a_browser_shows_such_text_and_says_nothing(evil, tmp_path):
         const wide = Array.from(document.querySelectorAll("body *")).filter((e) => !e.closest(".scroll, .skip, .word")
           && e.getBoundingClientRect().right > small + 1).map((e) => e.outerHTML.slice(0, 90));
         const broken = Array.from(document.images).filter((i) => !i.naturalWidth).length;
-        const lost = Array.from(document.querySelectorAll("nav a")).filter((a) => !document.querySelector(a.hash)).length;
+        const links = Array.from(document.querySelectorAll("nav a"));
+        const lost = links.filter((a) => !document.querySelector(a.hash)).length;
         const live = document.querySelectorAll(".grid.live").length;
         document.querySelector(".skip").focus();
         const first = document.activeElement.hash;
@@ -251,9 +262,9 @@ def test_a_name_without_utf8_form_does_not_stop_the_writing(tmp_path):
     X.columns = ["\ud800 lone", *[f"g{i}" for i in range(119)]]
     X.iloc[:, 0] += 9.0 * (np.arange(12) % 2)
     path = write_report(quiet(X, np.arange(12) % 2, n_factors=0), tmp_path / "r.html")
-    assert "&#55296; lone" in path.read_text(encoding="utf-8")
+    assert "\N{REPLACEMENT CHARACTER} lone" in path.read_text(encoding="utf-8")
     (held,) = grids(path.read_text(encoding="utf-8"))
-    assert held["columns"][0][0] == "\ud800 lone"
+    assert held["columns"][0][0] == "\N{REPLACEMENT CHARACTER} lone"
     assert "\\ud800 lone" in (tmp_path / "r_files" / "results.tsv").read_text(encoding="utf-8")
 
 
@@ -361,26 +372,27 @@ def test_many_features_share_the_rows_of_the_page(monkeypatch):
     result = bladder()
     ((term, table),) = result_tables(result)
     assert (term, len(table)) == ("cancer", 300)
-    text = report_html(result)
+    text = shown_features(result)
     assert f"The first 25 of 300 rows. {result.n_features - 300:,} more are in the file of results only." in text
-    assert [len(found["columns"][0]) for found in grids(report_html(many_terms()))] == [50] * 6
+    assert [len(found["columns"][0]) for found in grids(shown_features(many_terms()))] == [50] * 6
 
 
 def test_a_feature_that_was_not_tested_says_why():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(14, 60))
     X[:, 7] = 3.0
-    ((_, table),) = result_tables(quiet(X, np.arange(14) % 2, n_factors=0))
+    result = quiet(X, np.arange(14) % 2, n_factors=0)
+    ((_, table),) = result_tables(result)
     assert table["status"].iloc[-1] == "constant"
     assert table["feature"].iloc[-1] == "7"
-    (held,) = grids(report_html(quiet(X, np.arange(14) % 2, n_factors=0)))
+    (held,) = grids(shown_features(result))
     assert held["columns"][held["names"].index("p")][-1] is None
 
 
-def test_cells_without_samples_are_marked(page_of_bladder):
+def test_cells_without_samples_are_marked(bladder_page, page_of_bladder):
     data = la.load_bladder()
     counts = pd.crosstab(data.sample_data["cancer"], data.sample_data["batch"])
-    part = next(p for p in report_page(bladder()).values()["sections"] if p["anchor"] == "design")
+    part = next(p for p in bladder_page.values()["sections"] if p["anchor"] == "design")
     table = next(t for t in part["content"] if isinstance(t, dict) and "cancer against batch" in t.get("caption", ""))
     shown = pd.DataFrame(table["rows"], columns=table["columns"]).set_index("cancer")
     assert (shown.to_numpy() == counts.astype(str).mask(counts == 0, "empty").to_numpy()).all()

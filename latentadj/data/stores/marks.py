@@ -11,10 +11,52 @@ from typing import Any
 
 from ...exceptions import FileFormatError
 from ..provenance import KEY, AdjustmentRecord
+from .opened import OpenedMatrix
 
 #: Ending of the file beside a .npy file, which has no place for notes.
 BESIDE = ".adjusted.json"
 _PANDAS_NOTES = b"PANDAS_ATTRS"
+
+
+class MarkedMatrix(OpenedMatrix):
+    """An opened matrix that knows what was taken out of it before.
+
+    Attributes
+    ----------
+    record : AdjustmentRecord or None
+    """
+
+    record: AdjustmentRecord | None = None
+
+
+def with_stored_record(opened: OpenedMatrix, path: str | Path) -> OpenedMatrix:
+    """Add what a file records about earlier adjustments, so that tests on its values are refused.
+
+    Parameters
+    ----------
+    opened : OpenedMatrix
+    path : path
+        The file that it is read from.
+
+    Returns
+    -------
+    OpenedMatrix
+        The same object where nothing is recorded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from latentadj.core.matrix import ArrayMatrix
+    >>> opened = OpenedMatrix(ArrayMatrix(np.ones((2, 3))))
+    >>> with_stored_record(opened, "no-such-file.npy") is opened
+    True
+    """
+    record = stored_record(path)
+    if record is None:
+        return opened
+    marked = MarkedMatrix(*opened)
+    marked.record = record
+    return marked
 
 
 def mark_group(group: Any, record: AdjustmentRecord | None) -> None:

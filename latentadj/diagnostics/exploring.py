@@ -15,9 +15,9 @@ from latentadj.data.adapters import LabelledMatrix, Orientation
 from latentadj.data.finiteness import check_finite
 from latentadj.design import Design
 from latentadj.diagnostics.additive_scale import on_additive_scale
-from latentadj.diagnostics.component_association import component_association
+from latentadj.diagnostics.component_covariates import component_association
 from latentadj.diagnostics.components import component_table
-from latentadj.diagnostics.covariate_relations import covariate_relations
+from latentadj.diagnostics.covariate_pairs import covariate_relations
 from latentadj.diagnostics.design_view import design_correlation
 from latentadj.diagnostics.exploration import Exploration, in_order
 from latentadj.diagnostics.exploration_checks import (

@@ -83,8 +83,9 @@ def null_check(
     shows whether confounding is removed. No feature depends on such a variable given the factors, so p-values should
     be uniform.
 
-    What is not shown: the method's assumption about the true effects (sparsity, say) is not tested, as there are none;
-    and hidden variation that the analysis did not find is not part of the confounding.
+    What is not shown: the method's assumption about the true effects (sparsity, say), as there are none; hidden
+    variation that the analysis did not find, which is no part of the confounding; and noise whose variance depends on
+    the tested variable, or dependence between samples, as a pseudo-primary variable does not follow them.
 
     Examples
     --------
