@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from benchmarks.measure import Work, cpu_ms
 from benchmarks.surrogate import estimate
 from latentadj.core.kernels import GramKernel, RegressionKernel
 from latentadj.core.matrix import ArrayMatrix, default_width
+from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.passes import one_blas_thread
 from latentadj.core.regression import design_basis, fit_regression
 from latentadj.core.tails import t_two_sided_p
@@ -121,19 +123,22 @@ def block_costs(n_samples: int, repeats: int) -> tuple[float, float, float]:
     Only the blocks are timed, not what a pass makes once.
     """
     n_features = default_width(n_samples)
-    columns = slice(0, n_features)
     rng = np.random.default_rng(0)
     stored = ArrayMatrix(rng.standard_normal((n_features, n_samples), dtype=np.float32).T)
     basis = design_basis(np.column_stack([np.ones(n_samples), rng.standard_normal((n_samples, 5))]))
     regression = RegressionKernel(basis.q, n_features, centred=True)
-    double = GramKernel(n_samples, single=False)
-    costs = [cost_of(lambda: regression.update(stored.read(columns), columns), repeats)]
-    costs.append(cost_of(lambda: double.update(stored.read(columns), columns), repeats))
-    del double
-    single = GramKernel(n_samples, single=True)
-    costs.append(cost_of(lambda: single.update(stored.read_single(columns), columns), repeats))
+    works = [partial(whole_block, regression, stored.read)]
+    works += [partial(whole_block, GramKernel(n_samples, single=False), stored.read)]
+    works += [partial(whole_block, GramKernel(n_samples, single=True), stored.read_single)]
+    costs = [cost_of(work, repeats) for work in works]
     first, second, third = (1e6 * cost / (n_features * n_samples) for cost in costs)
     return first, second, third
+
+
+def whole_block(kernel: PassKernel, read: Callable[[slice], Any]) -> None:
+    """Read one block and feed it to a kernel."""
+    columns = slice(0, None)
+    kernel.update(read(columns), columns)  # type: ignore[attr-defined]
 
 
 def cost_of(work: Work, repeats: int) -> float:

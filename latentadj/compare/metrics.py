@@ -75,14 +75,16 @@ def calibration_metrics(found: Findings, study: SimulatedStudy, fdr: float) -> M
     -------
     dict
         Median and scaled median absolute deviation of z, genomic inflation factor, and the class of the histogram.
+        Where no signs are known (F tests), the deviation is that from 0 and the median is NaN.
     """
     rows = judged_features(study)
     p, z = found.p_value[rows], found.z()[rows]
     z = z[np.isfinite(z)]
+    centre = float(np.median(z)) if z.size and found.estimate is not None else np.nan
     check = classify_pvalues(p)
     return {
-        "median_z": float(np.median(z)) if z.size else np.nan,
-        "mad_z": float(np.median(np.abs(z - np.median(z))) * MAD_SCALE) if z.size else np.nan,
+        "median_z": centre,
+        "mad_z": float(np.median(np.abs(z - np.nan_to_num(centre))) * MAD_SCALE) if z.size else np.nan,
         "inflation": check.statistics["inflation"],
         "shape": check.verdict,
     }

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
+from latentadj.core.direct_tails import direct_tail
 from latentadj.core.piecewise import Elementwise, PiecewiseQuintic, Reals
 from latentadj.core.uniform_table import UniformQuintic
 from latentadj.exceptions import InputError
@@ -40,8 +41,6 @@ _PLAIN_PER_UNIT = 128.0  # intervals of the table of p in a unit of s; p changes
 _PLAIN_ENDS = np.arange(4.0, 33.0, 2.0)  # where it may end
 _PLAIN_FROM = 1e-18  # smallest p in it
 _PROBIT_INTERVALS = 2048  # about how many intervals a probit table has
-_FAR_TAIL = 1e-200  # below, p comes from the continued fraction: fdtrc starts to lose digits at 1e-250
-_FRACTION_TERMS = 10  # so far out six give every digit, whatever the degrees of freedom
 
 
 def t_two_sided_p(t: ArrayLike, df: ArrayLike) -> Floats:
@@ -235,9 +234,9 @@ def _upper_tail(x: ArrayLike, scale: Elementwise, df1: float, df2: ArrayLike, lo
     """Upper tail at s = scale(x), from a table where that pays."""
     values, nu = np.broadcast_arrays(np.asarray(x), np.asarray(df2, dtype=np.float64))
     if np.ndim(df2) > 0 and not (nu.size and nu.min() == nu.max()):
-        return _by_chunk(lambda v, d: _direct_tail(scale(v), df1, d, log), values, nu)
+        return _by_chunk(lambda v, d: direct_tail(scale(v), df1, d, log), values, nu)
     common = float(nu.flat[0]) if nu.size else np.nan
-    tail = _tabulated_tail if values.size >= _TABLE_FROM and _has_table(df1, common) else _direct_tail
+    tail = _tabulated_tail if values.size >= _TABLE_FROM and _has_table(df1, common) else direct_tail
     return _by_chunk(lambda v: tail(scale(v), df1, common, log), values)
 
 
@@ -269,7 +268,7 @@ def _tabulated_log_tail(s: Reals, df1: float, df2: float) -> Reals:
     result = table(s)
     if s.size and not s.max() < end:
         beyond = ~(s < end)
-        result[beyond] = _direct_tail(s[beyond], df1, df2, log=True)
+        result[beyond] = direct_tail(s[beyond], df1, df2, log=True)
     return result
 
 
@@ -277,7 +276,7 @@ def _tabulated_log_tail(s: Reals, df1: float, df2: float) -> Reals:
 @np.errstate(all="ignore")
 def _plain_tail_table(df1: float, df2: float) -> UniformQuintic:
     """Table of p as far as p, and so its relative error, is not small."""
-    tail = partial(_direct_tail, df1=df1, df2=df2, log=False)
+    tail = partial(direct_tail, df1=df1, df2=df2, log=False)
     small = tail(_PLAIN_ENDS) < _PLAIN_FROM
     end = float(_PLAIN_ENDS[np.argmax(small)] if small.any() else _PLAIN_ENDS[-1])
     return UniformQuintic.fit(tail, end, _PLAIN_PER_UNIT)
@@ -287,7 +286,7 @@ def _plain_tail_table(df1: float, df2: float) -> UniformQuintic:
 @np.errstate(all="ignore")
 def _log_tail_table(df1: float, df2: float) -> tuple[float, PiecewiseQuintic]:
     """End of the table on the scale s, and the table of log p."""
-    log_tail = partial(_direct_tail, df1=df1, df2=df2, log=True)
+    log_tail = partial(direct_tail, df1=df1, df2=df2, log=True)
     underflow = log_tail(_TABLE_ENDS) < np.log(np.finfo(float).tiny)
     end = float(_TABLE_ENDS[np.argmax(underflow)] if underflow.any() else _TABLE_ENDS[-1])
     return end, PiecewiseQuintic.fit(log_tail, 0.0, end, _TABLE_BITS, offset=1.0)
@@ -305,76 +304,11 @@ def _probit_table(df1: float, df2: float, eps: float) -> tuple[float, float, Pie
         below = f[left]
         cdf = special.gammainc(df1 / 2, df1 / 2 * below) if np.isinf(df2) else special.fdtr(df1, df2, below)
         z[left] = -special.ndtri(cdf)
-        z[~left] = special.ndtri(_direct_tail(np.sqrt(df1 * f[~left]), df1, df2, log=False))
+        z[~left] = special.ndtri(direct_tail(np.sqrt(df1 * f[~left]), df1, df2, log=False))
         return z
 
     bits = max(5, int(np.log2(_PROBIT_INTERVALS / np.log2(high / low))))
     return low, high, PiecewiseQuintic.fit(probit, low, high, bits, offset=0.0)
-
-
-def _direct_tail(s: Reals, df1: float, df2: Reals | float, log: bool) -> Reals:
-    """Upper tail without a table: p, or log p, at s (n,) for df2 (n,) or scalar."""
-    nu = np.broadcast_to(df2, s.shape)
-    p = _special_tail(s, df1, nu)
-    far = p < _FAR_TAIL
-    result = np.log(p) if log else p
-    if far.any():
-        log_far = _log_far_tail(s[far], df1, nu[far])
-        result[far] = log_far if log else np.exp(log_far)
-    return result
-
-
-def _special_tail(s: Reals, df1: float, df2: Reals) -> Reals:
-    """Upper tail by SciPy's functions, good above `_FAR_TAIL`."""
-    infinite, large = np.isposinf(df2), (df2 > 1e4) & (df2 < np.inf) & (df1 > 2.0)
-    p = special.fdtrc(df1, np.where(infinite, 1.0, df2), np.where(infinite, 0.0, s * s / df1))
-    if infinite.any():
-        chi = 2.0 * special.ndtr(-s) if df1 == 1.0 else special.gammaincc(df1 / 2, s * s / 2)
-        p = np.where(infinite, chi, p)
-    if large.any():  # where fdtrc loses digits in proportion to df2
-        square, a = s[large] ** 2, df2[large] / 2
-        p[large] = special.betaincc(df1 / 2, a, square / (2 * a + square))
-    if df1 == 1.0 and (df2 == 1.0).any():  # Cauchy: fdtrc loses digits near p = 1
-        p = np.where(df2 == 1.0, np.arctan2(1.0, s) * (2 / np.pi), p)
-    return p
-
-
-def _log_far_tail(s: Reals, df1: float, df2: Reals) -> Reals:
-    """Log p far in the upper tail, where p itself may underflow.
-
-    With a = df2 / 2, b = df1 / 2, x = df2 / (df2 + s^2): p = x^a (1 - x)^b / (B(a, b) K), K the continued
-    fraction of DiDonato and Morris (1992, ACM TOMS 18: 360-373), written here in 1 / a so that an infinite
-    df2 needs no case of its own (K is then Legendre's fraction of the incomplete gamma function).
-    """
-    a, b, z = np.minimum(df2 / 2, 1e300), df1 / 2, s * s / 2
-    log_z = 2.0 * np.log(s) - np.log(2.0)
-    log_inverse_x = np.where(np.isfinite(z), np.log1p(z / a), log_z - np.log(a))
-    log_xz = log_z - log_inverse_x
-    log_kernel = b * log_xz - a * log_inverse_x + _log_gamma_ratio(a, b) - special.gammaln(b)
-    log_p = log_kernel - np.log(_beta_fraction(np.exp(-log_inverse_x), np.exp(log_xz), 1.0 / a, b))
-    return np.where(np.isposinf(s), -np.inf, log_p)
-
-
-def _log_gamma_ratio(a: Reals, b: float) -> Reals:
-    """Log of Gamma(a + b) / (Gamma(a) a^b), by Stirling's series where logarithms would cancel."""
-    x = np.stack([a, a + b])
-    correction = (1 / 12 - (1 / 360 - (1 / 1260 - 1 / 1680 / x**2) / x**2) / x**2) / x
-    stirling = (a + b - 0.5) * np.log1p(b / a) - b + correction[1] - correction[0]
-    plain = special.gammaln(a + b) - special.gammaln(a) - b * np.log(a)
-    return np.where(a > 30.0, stirling, plain)
-
-
-def _beta_fraction(x: Reals, xz: Reals, nu: Reals, b: float) -> Reals:
-    """Continued fraction K of :func:`_log_far_tail`, from the inside out; xz = a (1 - x), nu = 1 / a."""
-    start = xz - b * x + 1.0
-    tail = np.zeros_like(x)
-    for m in range(_FRACTION_TERMS, 0, -1):
-        step = 1.0 + (2 * m - 1) * nu
-        own = m + m * (b - m) * x * nu / step
-        own += (1.0 + m * nu) / (step + 2.0 * nu) * (start + m * (2.0 - x))
-        above = (1.0 + (m - 1) * nu) * (1.0 + (b + m - 1) * nu) * m * (b - m) * (x / step) ** 2
-        tail = above / (own + tail)
-    return start / (1.0 + nu) + tail
 
 
 def _checked_df(name: str, value: float, largest: float) -> float:

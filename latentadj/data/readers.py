@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 
 from ..core.matrix import collect
-from ..exceptions import FileFormatError, InputError, LatentAdjError
+from ..exceptions import AlignmentError, FileFormatError, InputError, LatentAdjError
 from .adapters import LabelledMatrix, Orientation, as_labelled_matrix, labelled, require_orientation
 from .geo import is_series_matrix, read_series_matrix
 from .identifiers import id_array
@@ -47,7 +48,7 @@ def read_matrix(
     Parameters
     ----------
     path : path
-        .csv, .tsv, .txt (each also .gz), .npy (memory-mapped), .parquet (needs pyarrow), .h5ad (needs
+        .csv, .tsv, .txt (each also .gz), .npy (memory-mapped; IDs beside it as `open_matrix` finds them), .parquet (needs pyarrow), .h5ad (needs
         anndata), .zarr (needs zarr), .h5 and .hdf5 (need h5py), or a GEO series matrix. The whole matrix is read; give
         the path itself to `adjust` to have it read by blocks.
     orientation : {"samples", "features"}
@@ -128,7 +129,16 @@ def _read_npy(path: Path, orientation: Orientation) -> LabelledMatrix:
             f"{path} is not a readable .npy file of numbers ({error}). Write it again with numpy.save, as an "
             f"array of floats."
         ) from error
-    return as_labelled_matrix(values, orientation=orientation)
+    sidecars, marks = (import_module(f"latentadj.data.stores.{name}") for name in ("sidecars", "marks"))
+    plain = as_labelled_matrix(values, orientation=orientation)
+    ids = {kind: sidecars.read_sidecar(path, kind) for kind in ("samples", "features")}
+    rows, columns = (ids[kind] for kind in ("samples", "features"))
+    for found, count, kind in zip((rows, columns), plain.shape, ids, strict=True):
+        if found is not None and len(found) != count:
+            raise AlignmentError(f"{path} has {count} {kind}, but {len(found)} IDs stand beside it. Give one per line.")
+    return replace(
+        labelled(plain.values, rows, columns, "samples"), notes=plain.notes, record=marks.stored_record(path)
+    )
 
 
 def _read_parquet(path: Path, orientation: Orientation) -> LabelledMatrix:

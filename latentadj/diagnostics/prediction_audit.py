@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import KFold, StratifiedKFold, check_cv
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -77,7 +78,7 @@ def audit_prediction(
     confounds : list of str or pandas.DataFrame
         Columns of X, or a table indexed as X. No model sees them among the features.
     cv : int, splitter or iterable, default=5
-        As in scikit-learn.
+        As in scikit-learn; a number means so many folds of shuffled samples, with the classes spread evenly.
     groups : array-like of shape (n_samples,), optional
         For splitters that keep groups together.
     scoring : str, optional
@@ -122,8 +123,8 @@ def audit_prediction(
     np.float64(1.0)
     """
     audit = _checked(adjuster, model, X, y, confounds, scoring)
-    splits = list(check_cv(cv, audit.y, classifier=is_classifier(model)).split(audit.X, audit.y, groups))
     rng = np.random.default_rng(random_state)
+    splits = list(_splitter(cv, audit, rng).split(audit.X, audit.y, groups))
     rows: list[dict[str, object]] = []
     for fold, (train, test) in enumerate(splits):
         rows += [{**row, "fold": fold, "repeat": 0} for row in _scores(audit, train, test)]
@@ -151,6 +152,13 @@ def _checked(adjuster: Any, model: Any, X: Any, y: Any, confounds: Any, scoring:
         scoring = "r2" if not is_classifier(model) else "roc_auc" if values.nunique() == 2 else "balanced_accuracy"
     taken = set(table.columns)
     return _Audit(adjuster, model, X, values, table, [name for name in X.columns if name not in taken], scoring)
+
+
+def _splitter(cv: Any, audit: _Audit, rng: np.random.Generator) -> Any:
+    if not isinstance(cv, Integral):
+        return check_cv(cv, audit.y, classifier=is_classifier(audit.model))
+    folds = StratifiedKFold if is_classifier(audit.model) else KFold
+    return folds(int(cv), shuffle=True, random_state=int(rng.integers(2**31)))
 
 
 def _confound_table(X: pd.DataFrame, confounds: Any) -> pd.DataFrame:

@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from latentadj.core.fixed_point import FixedPoint, extrapolated_iteration, iterate
+from latentadj.core.leading_directions import residual_directions
+from latentadj.core.matrix import Array
+from latentadj.core.spectrum import safe_to_project_last
 from latentadj.core.surrogate_weights import SurrogateWeighting, WeightingRounds
 from latentadj.exceptions import MethodError, NotConvergedWarning
 from latentadj.factors.base import LatentFactorEstimator
@@ -91,7 +94,7 @@ class SVA(LatentFactorEstimator):
             problem.matrix, problem.basis, problem.n_nuisance, problem.sums, reference, problem.level
         )
         one_round = WeightingRounds(weighting, n_factors)
-        start = problem.spectrum.vectors[:, :n_factors]
+        start = leading_residuals(problem, n_factors)
         if reference:
             point = iterate(one_round, start, self.max_iter)
         else:
@@ -107,6 +110,15 @@ class SVA(LatentFactorEstimator):
                 NotConvergedWarning,
                 stacklevel=2,
             )
+
+
+def leading_residuals(problem: AdjustmentProblem, n_factors: int) -> Array:
+    """Return the leading residual directions ``(n_samples, n_factors)``; of many samples without a full spectrum."""
+    if "spectrum" not in vars(problem) and problem.level is None and safe_to_project_last(problem.sums):
+        found = residual_directions(problem.matrix, problem.basis.q, problem.sums, n_factors)
+        if found is not None:
+            return found
+    return problem.spectrum.vectors[:, :n_factors]
 
 
 def rounds_estimate(rounds: WeightingRounds, converged: bool, details: dict[str, Any]) -> FactorEstimate:

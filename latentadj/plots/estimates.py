@@ -10,6 +10,7 @@ import pandas as pd
 from latentadj.diagnostics.estimate_structure import MEAN, estimate_trend, trend_values
 from latentadj.diagnostics.significance import single_column
 from latentadj.diagnostics.zscores import zscores
+from latentadj.plots.levels import levels_of
 from latentadj.plots.panels import outside_legend
 from latentadj.plots.style import BLUE, GREY, ORANGE, new_axes, plain, tidy_frame
 from latentadj.results import AdjustmentResult
@@ -112,13 +113,14 @@ def _draw_points(ax: Axes, values: pd.Series, z: np.ndarray) -> None:
     kept = kept[::step]
     size = float(np.clip(5000 / max(len(kept), 1), 1.5, 10))
     label = f"features{f' (1 of {step})' * (step > 1)}"
-    ax.scatter(values.iloc[kept], z[kept], s=size, color=GREY, lw=0, alpha=0.3, label=label, zorder=1, rasterized=True)
+    ax.scatter(values.iloc[kept], z[kept], s=size, color=GREY, lw=0, alpha=0.3, zorder=1, rasterized=True)
+    ax.scatter([], [], s=14, color=GREY, lw=0, alpha=0.7, label=label)
 
 
 def _largest(table: pd.DataFrame) -> list[str]:
     """Levels with most features, in the order of their names."""
     counts = table.groupby("level")["n"].max().sort_values(ascending=False, kind="stable")
-    return sorted(counts.index[:MOST_LEVELS])
+    return list(levels_of(pd.Series(counts.index[:MOST_LEVELS], name="level"), None).names)
 
 
 def _finish(ax: Axes, term: str, values: pd.Series, levels: list[str], table: pd.DataFrame) -> None:

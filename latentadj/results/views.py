@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from latentadj.exceptions import InputError
+from latentadj.results.anndata_output import write_into_anndata
 from latentadj.results.components import Components, sample_components, shown_loadings
 from latentadj.results.contrasts import contrast_table
 from latentadj.results.decisions import DecisionRule, decision_table
@@ -280,3 +281,23 @@ class ResultViews(ResultFiles):
         from latentadj.diagnostics.ledger import assumption_table
 
         return assumption_table(self, replicates=replicates)
+
+    def to_anndata(self: Any, adata: Any) -> Any:
+        """Write factors, loadings and the record of this result into an AnnData object, and return it.
+
+        Parameters
+        ----------
+        adata : AnnData
+            Samples and features of the result, all or some of them, in any order; changed in place.
+
+        Returns
+        -------
+        AnnData
+            With ``obsm["X_latent"]``, ``varm["latent_loadings"]`` and ``uns["latentadj"]["result"]``.
+
+        Raises
+        ------
+        InputError, AlignmentError
+            No AnnData object, or one with samples or features that the result does not have.
+        """
+        return write_into_anndata(self, adata)

@@ -90,6 +90,14 @@ def test_calibration_of_exact_normal_scores(study):
     assert measured["shape"] == "inflated"
 
 
+def test_calibration_without_signs(study):
+    """F tests have no signs: the spread about 0 is still 1 for uniform p-values."""
+    p = np.random.default_rng(0).uniform(size=400)
+    measured = calibration_metrics(Findings(p), study, 0.1)
+    assert np.isnan(measured["median_z"])
+    assert measured["mad_z"] == pytest.approx(1.0, abs=0.15)
+
+
 def test_intervals(study):
     effects = study.truth.effects
     error = np.where(effects == 0, 0.1, -0.5 * np.sign(effects))

@@ -49,8 +49,10 @@ def study(kind: str) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["equal", "somewhat unequal", "unequal", "dominated", "t", "few features"])
 def test_null_shares_agree_with_permutation(kind):
-    """Means of the leading shares within 1% and 3 standard errors of the difference (0.5% for the second to fifth share,
-    1% where three features dominate), spreads of the top one within a third (200 draws: 5% error)."""
+    """Means of the leading shares within 1% and 3 standard errors of the difference, spreads within a third.
+
+    Of 200 draws the difference has an error of 0.5% for the second share on, and 1% where three features dominate.
+    """
     exact, approximate = (shares[:, :5] for shares in both_nulls(study(kind)))
     error = np.sqrt((exact.var(axis=0) + approximate.var(axis=0)) / DRAWS)
     allowed = 0.01 * exact.mean(axis=0) + 3 * error
