@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import known_batches, missing, regression, rivals, surrogate, tails
+from benchmarks import factor_analysis, known_batches, missing, regression, rivals, surrogate, tails
 from benchmarks.measure import COLUMNS, Row, line, measure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -30,7 +30,8 @@ def main() -> int:
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     print(*lines, sep="\n")
     kept = True
-    for source in (regression.cases, surrogate.cases, tails.cases, missing.cases):
+    sources = [regression.cases, surrogate.cases, factor_analysis.cases, tails.cases, missing.cases]
+    for source in sources + [surrogate.large_cases] * options.slow:
         for case in source():
             kept &= _emit(measure(case, options.repeats), lines)
     for row in regression.memory_rows() + missing.factor_rows() + rivals.rows(options.repeats, slow=options.slow):

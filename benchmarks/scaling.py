@@ -34,6 +34,8 @@ LINEAR_FROM, SLOPES = 100_000, (0.9, 1.1)
 N_FACTORS, N_ROUNDS, N_PERMUTATIONS = 5, 5, 20
 #: The largest study that has been asked for.
 BIOBANK_FEATURES, BIOBANK_SAMPLES = 850_000, 10_000
+#: Samples that the costs of its blocks are measured with; of a Gram matrix they are proportional to the samples.
+BLOCK_SAMPLES = 2000
 #: Regressions of the largest scan that has been asked for.
 BIOBANK_REGRESSIONS = 1_000_000_000
 
@@ -150,7 +152,9 @@ def cost_of(work: Work, repeats: int) -> float:
 def biobank(repeats: int) -> Iterator[str]:
     """Hours that a study of 850,000 x 10,000 and a scan of a billion regressions would take, from costs of blocks."""
     values = BIOBANK_FEATURES * BIOBANK_SAMPLES
-    regression, double, single = block_costs(BIOBANK_SAMPLES, repeats)
+    more = BIOBANK_SAMPLES / BLOCK_SAMPLES
+    regression, *products = block_costs(BLOCK_SAMPLES, repeats)
+    double, single = (more * cost for cost in products)
     size = f"{BIOBANK_FEATURES:,} x {BIOBANK_SAMPLES:,} float32 ({4 * values / 1e9:.0f} GB)"
     for name, cost in (("regression", regression), ("Gram", double), ("Gram, single precision", single)):
         hours = 1e-9 * cost * values / 3600

@@ -135,16 +135,21 @@ def write_outputs(
         with terminal.work("Writing the adjusted data"):
             result.write_adjusted(staging / plan.adjusted_name)
         names.append(plan.adjusted_name)
-    if plan.report and _write_report(result, staging / "report.html", terminal):
+    if plan.report and _write_report(result, staging / "report.html", plan, terminal):
         names.append("report.html")
     write_json_atomic(_manifest(result, command, names, terminal), staging / "manifest.json")
     return names
 
 
-def _write_report(result: AdjustmentResult, path: Path, terminal: Terminal) -> bool:
+def _write_report(result: AdjustmentResult, path: Path, plan: OutputPlan, terminal: Terminal) -> bool:
+    linked = [
+        (plan.table_name, "a row per feature and tested column"),
+        ("factors.csv", "the hidden factors, a row per sample"),
+        ("manifest.json", "what was asked for, versions, warnings"),
+    ]
     try:
         with terminal.stage("Drawing the report"):
-            result.report(path)
+            result.report(path, linked=linked)
     except MissingExtraError as error:
         terminal.warn(f"report.html was not written. {error}")
         return False

@@ -13,7 +13,7 @@ from latentadj.core.passes import pass_options
 from latentadj.data.file_facts import file_facts
 from latentadj.exceptions import LatentAdjError, OutputError
 from latentadj.execution import FolderCheckpoint
-from latentadj.execution.folder_checkpoint import LEAST_BYTES, remove_checkpoint
+from latentadj.execution.folder_checkpoint import LEAST_BYTES, LEAST_SECONDS, remove_checkpoint
 
 #: Hidden folder in the output folder.
 FOLDER = ".resume"
@@ -57,7 +57,9 @@ class UnfinishedRun:
             )
             return
         least = LEAST_BYTES if args.resume else LARGE_BYTES
-        self._checkpoint = FolderCheckpoint(self._folder, run_facts(args, inputs), least_bytes=least)
+        self._checkpoint = FolderCheckpoint(
+            self._folder, run_facts(args, inputs), least_bytes=least, least_seconds=LEAST_SECONDS
+        )
         if self._checkpoint.exists:
             terminal.note(f"going on with the run that was stopped ({self._checkpoint.n_bytes / 1e6:.0f} MB are kept).")
 

@@ -113,7 +113,7 @@ def component_check(associations: pd.DataFrame) -> CheckResult:
     --------
     >>> pairs = {"component": ["component 1"], "share": [0.4], "covariate": ["plate"], "statistic": [0.9]}
     >>> component_check(pd.DataFrame({**pairs, "p_adjusted": [1e-6]})).cause
-    'component 1 (40% of the variation) follows plate (90%).'
+    'Components follow covariates: component 1 (40% of the variation) follows plate (90%).'
     """
     chosen = (associations["p_adjusted"] < ALPHA) & (associations["statistic"] > FOLLOWED)
     found = associations[chosen & (associations["share"] > LARGE)]
@@ -128,7 +128,7 @@ def component_check(associations: pd.DataFrame) -> CheckResult:
     advice = (
         "What is not studied belongs behind the bar of the formula; what no column tells is left to hidden factors."
     )
-    cause = "; ".join(sentences[:4]) + "."
+    cause = f"Components follow covariates: {'; '.join(sentences[:4])}."
     numbers = {"n_components": float(found["component"].nunique())}
     return CheckResult("sources of variation", "followed", "note", cause, advice, numbers)
 
@@ -153,8 +153,8 @@ def relation_checks(relations: pd.DataFrame, tested: set[str]) -> list[CheckResu
     --------
     >>> from latentadj.diagnostics.covariate_pairs import covariate_relations
     >>> table = pd.DataFrame({"group": list("aaaabbbb"), "batch": list("uuvvwwxx")})
-    >>> print(relation_checks(covariate_relations(table), {"group"})[0])
-    group and batch: nested. every level of batch lies within one level of group. With both ...
+    >>> print(relation_checks(covariate_relations(table), {"group"})[0])  # doctest: +ELLIPSIS
+    group and batch: nested. They cannot be told apart: every level of batch lies within one level of group. ...
     """
     strong = (relations["association"] > TOGETHER) & (relations["p_value"] < TOGETHER_P)
     chosen = relations[relations["verdict"].isin(("same", "nested", "disconnected")) | strong]
@@ -307,7 +307,9 @@ def _relation(row: dict[Any, Any], tested: set[str]) -> CheckResult:
     if row["verdict"] in ("same", "nested", "disconnected"):
         advice = "With both in a formula some differences cannot be told apart; keep one, or merge levels."
         level = "warning" if pair & tested else "note"
-        return CheckResult(name, str(row["verdict"]), level, f"{row['words']}.", advice, numbers)
+        return CheckResult(
+            name, str(row["verdict"]), level, f"They cannot be told apart: {row['words']}.", advice, numbers
+        )
     words = f" ({row['words']})" if row["words"] and row["verdict"] == "connected" else ""
     cause = f"They go together: {strength}{words}."
     advice = "Both can be in a formula, at the price of larger errors." if pair & tested else ""

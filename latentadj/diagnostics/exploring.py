@@ -96,10 +96,11 @@ def explore(
     design, problems = _design(study, formula)
     tables = _tables(study, design, order)
     suggestion = _suggestion(study, tables, formula)
-    raw = ArrayMatrix(found.values)
-    checks = [*value_checks(raw, study), *problems, sample_check(tables["levels"])]
-    checks += relation_checks(tables["relations"], _tested_names(design, suggestion))
-    checks += [component_check(tables["associations"])] if "associations" in tables else []
+    tested = _tested_names(design, suggestion)
+    tables |= _variation(study, _terms(tables, tested))
+    checks = [*value_checks(ArrayMatrix(found.values), study), *problems, sample_check(tables["levels"])]
+    checks += relation_checks(tables["relations"], tested)
+    checks += [component_check(tables["associations"])]
     checks += [drift_check(tables["drift"])] if "drift" in tables else []
     checks += hidden_check(study, design)
     return Exploration(study, formula, design, in_order(checks), notes, tables, suggestion)
@@ -159,11 +160,6 @@ def _tables(study: ExploredStudy, design: Design | None, order: str | None) -> d
         "components": component_table(study, 4),
         "associations": component_association(study),
     }
-    described = tables["columns"]
-    usable = described.loc[described["kind"] != "skipped", "column"].tolist()
-    terms = _leading(tables["associations"], usable)
-    if terms:
-        tables |= _variation(study, terms)
     if order is not None or table.select_dtypes("datetime").shape[1]:
         tables["drift"] = run_order_association(study, order)
     if design is not None and len(design.names) > 1:
@@ -171,11 +167,24 @@ def _tables(study: ExploredStudy, design: Design | None, order: str | None) -> d
     return tables
 
 
-def _leading(associations: pd.DataFrame, usable: list[str]) -> list[str]:
-    """Covariates that go with most of the variation, as many as can be shared out among."""
-    weight = (associations["share"] * associations["statistic"]).groupby(associations["covariate"]).sum()
-    order = weight.sort_values(ascending=False, kind="stable").index
-    return [str(name) for name in order if str(name) in set(usable)][:MOST_TERMS]
+def _terms(tables: dict[str, pd.DataFrame], tested: set[str]) -> list[str]:
+    """Covariates to share the variation out among: tested ones, technical ones, then those that go with most of it.
+
+    One that lies within another, or holds another, is left out: the two explain the same.
+    """
+    described = tables["columns"].set_index("column")
+    pairs = tables["associations"]
+    weight = (pairs["share"] * pairs["statistic"]).groupby(pairs["covariate"]).sum()
+    usable = [name for name in described.index if described.loc[name, "kind"] != "skipped"]
+    rank = {name: (name not in tested, described.loc[name, "role"] != "technical", -weight[name]) for name in usable}
+    related = tables["relations"]
+    related = related[related["verdict"].isin(("same", "nested"))]
+    same = {frozenset(pair) for pair in related[["covariate", "other"]].to_numpy().tolist()}
+    chosen: list[str] = []
+    for name in sorted(usable, key=lambda name: rank[name]):
+        if not any(frozenset((name, other)) in same for other in chosen):
+            chosen.append(name)
+    return chosen[:MOST_TERMS]
 
 
 def _variation(study: ExploredStudy, terms: list[str]) -> dict[str, pd.DataFrame]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from latentadj.compare import Comparison, NullCheck
 from latentadj.compare.comparison import contest_labels
@@ -76,14 +77,14 @@ def comparison_metric(comparison: Comparison, metric: str = "type1_05", ax: Any 
     floor = _floor(table, scale)
     for i, scenario in enumerate(scenarios):
         values = table.loc[scenario].to_numpy(dtype=np.float64)
-        bars = None if errors is None else 2 * errors.loc[scenario].to_numpy(dtype=np.float64)
+        bars = None if errors is None else _within_shares(values, 2 * errors.loc[scenario].to_numpy(dtype=np.float64))
         _points(ax, np.maximum(values, floor), np.arange(len(methods)) + offsets[i], i, plain(scenario), bars)
     if wanted is not None:
         ax.axvline(wanted, color=GREY, lw=1.2, ls="--", zorder=0, label=f"wanted: {wanted:g}")
     ax.set(xlabel=label, yticks=range(len(methods)), yticklabels=[plain(name) for name in methods], xscale=scale)
     ax.set_ylim(len(methods) - 0.45, -0.55)
     if scale == "log":
-        ax.xaxis.set_major_formatter(require_matplotlib("matplotlib.ticker").FormatStrFormatter("%g"))
+        _plain_ticks(ax)
     for row in range(1, len(methods)):
         ax.axhline(row - 0.5, color="#E4E4E4", lw=0.8, zorder=0)
     tidy_frame(ax)
@@ -190,6 +191,19 @@ def null_histogram(check: NullCheck, axes: Any = None) -> Any:
 def _points(ax: Axes, x: Any, y: Any, i: int, label: str, bars: Any) -> None:
     style: dict[str, Any] = {"ms": 5.5, "mew": 0.6, "ls": "", "label": label, **_look(i)}
     ax.errorbar(x, y, xerr=bars, marker=MARKERS[i % len(MARKERS)], elinewidth=0.9, **style)
+
+
+def _within_shares(values: NDArray[np.float64], bars: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower and upper bars that stay between 0 and 1, ``(2, n)``; metrics with standard errors are shares."""
+    return np.array([np.minimum(bars, values), np.minimum(bars, 1.0 - values)])
+
+
+def _plain_ticks(ax: Axes) -> None:
+    """Numbers as they are on a logarithmic axis, at 1, 2 and 5 of every decade."""
+    ticker = require_matplotlib("matplotlib.ticker")
+    ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    ax.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    ax.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _look(i: int) -> dict[str, Any]:

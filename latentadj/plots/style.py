@@ -104,7 +104,8 @@ def plain(text: object, longest: int = LONGEST_LABEL) -> str:
     >>> plain("a$b$"), plain("cancer[T.Cancer]", longest=9)
     ('a\\$b\\$', 'canc…cer]')
     """
-    label = " ".join(str(text).split())
+    whole = str(text).encode("utf-8", "replace").decode()  # half a surrogate pair cannot be drawn
+    label = " ".join(whole.split())
     if len(label) > longest:
         head = longest // 2
         label = f"{label[:head]}…{label[len(label) - (longest - head - 1) :]}"

@@ -187,7 +187,9 @@ def _bars(ax: Axes | None, table: pd.DataFrame, value: str) -> Axes:
     for i, when in enumerate(panels):
         part = table[table["when"] == when].set_index("term").loc[names]
         place = np.arange(len(names)) + (i - (len(panels) - 1) / 2) * height
-        ax.barh(place, part[value], height * 0.92, color=_COLOURS[when] if len(panels) > 1 else BLUE, label=when)
+        both = len(panels) > 1
+        colour, label = (_COLOURS[when], when) if both else (BLUE, None)
+        ax.barh(place, part[value], height * 0.92, color=colour, label=label)
         marked = np.array([name not in _LAST for name in names])
         ax.vlines(part["chance"][marked], place[marked] - height / 2, place[marked] + height / 2, color="black", lw=1.4)
     ax.plot([], [], color="black", lw=1.4, label="by chance")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -190,11 +190,27 @@ class ResultFiles:
         )
         return record.costing(float(record.rank))
 
-    def report(self: Any, path: str | Path = "report.html") -> Path:
-        """Write a self-contained HTML report and return its path."""
+    def report(self: Any, path: str | Path = "report.html", *, linked: Sequence[tuple[str, str]] | None = None) -> Path:
+        """Write a self-contained HTML report, and its numbers beside it; return its path.
+
+        Parameters
+        ----------
+        path : path, default="report.html"
+            Of the page. ``<stem>_files`` beside it gets ``results.tsv``, ``factors.tsv`` and ``report.json``.
+        linked : sequence of (str, str), optional
+            Names of files in the same folder that hold the results already, each with what it holds: they are linked,
+            and nothing is written but the page.
+
+        Raises
+        ------
+        MissingExtraError
+            Without Matplotlib.
+        OutputError
+            When a file cannot be written.
+        """
         from latentadj.report import write_report
 
-        written: Path = write_report(self, path)
+        written: Path = write_report(self, path, linked=linked)
         return written
 
     def save(self: Any, directory: str | Path) -> Path:

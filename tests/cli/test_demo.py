@@ -68,7 +68,9 @@ def test_it_can_be_run_again_and_keeps_other_files(
     demo: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(demo[0])
-    monkeypatch.setattr("latentadj.results.AdjustmentResult.report", lambda self, path: Path(path).write_text("new"))
+    monkeypatch.setattr(
+        "latentadj.results.AdjustmentResult.report", lambda self, path, linked=None: Path(path).write_text("new")
+    )
     notes = demo[0] / "latentadj-demo" / "notes.txt"
     notes.write_text("mine")
     before = (demo[0] / "latentadj-demo" / "results.csv").read_bytes()

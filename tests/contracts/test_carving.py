@@ -15,6 +15,7 @@ import pytest
 import latentadj
 import latentadj as la
 from latentadj.core import passes
+from latentadj.core.array_weights import array_weights
 from latentadj.core.expectation_maximization import maximum_likelihood
 from latentadj.core.fits_kernel import FitsKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureSubset
@@ -219,11 +220,12 @@ def test_parts_that_larger_studies_use(request: pytest.FixtureRequest) -> None:
     start = rng.normal(size=(30, 2))
 
     def found() -> list[Any]:
-        model = maximum_likelihood(wide, start, tol=1e-12)
+        model = maximum_likelihood(wide, start, max_iter=4)
         correlation = block_correlation(gappy, basis, BLOCKS)
         null = permuted_eigenvalues(wide, basis, 3, np.random.default_rng(0))
         sweep = run_pass(wide, WeightedSweepKernel(start, np.linspace(1.0, 2.0, 1300)))[0]
-        return [model.loadings, correlation.correlation, null, sweep]
+        quality = array_weights(gappy, np.ones((30, 1)))
+        return [model.loadings, correlation.correlation, null, sweep, quality.weights]
 
     assert_same_outside(found, request)
 

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import latentadj as la
 from latentadj.core.kernels import GramKernel, RegressionKernel
 from latentadj.core.matrix import ArrayMatrix, FeatureSubset
 from latentadj.core.passes import pass_options, run_pass
-from latentadj.data.stores import NpyMatrix
+from latentadj.data.stores import NpyMatrix, open_matrix
 from latentadj.exceptions import InputError
 from latentadj.execution.dask_executor import DaskExecutor
 from latentadj.execution.packing import Packer, shared_arrays, unpack
@@ -125,7 +126,7 @@ def test_every_store_is_opened_again_by_the_workers(client: Any, values: np.ndar
     else:
         source = __import__("scipy.sparse").sparse.csc_array(np.where(values > 6, values, 0.0))
         values = source.toarray()
-    matrix = la.data.open_matrix(source, **({"dataset": "values"} if kind == "h5" else {})).matrix
+    matrix = open_matrix(source, **({"dataset": "values"} if kind == "h5" else {})).matrix
     with pass_options(executor=DaskExecutor(client)):
         (gram,) = run_pass(matrix, GramKernel(N))
     np.testing.assert_allclose(gram, values @ values.T, rtol=1e-11)
@@ -139,7 +140,10 @@ def test_small_passes_stay_here(client: Any) -> None:
 
 
 def test_errors_in_the_data_come_back_as_they_are(client: Any, values: np.ndarray) -> None:
-    with pass_options(executor=DaskExecutor(client)), pytest.raises(InputError, match=r"1 infinite .*\(3, 2222\)"):
+    with (
+        pass_options(executor=DaskExecutor(client)),
+        pytest.raises(InputError, match=r"1 infinite .*\('sample4', '2222'\)"),
+    ):
         broken = values.copy()
         broken[3, 2222] = np.inf
         la.adjust(da.from_array(broken, chunks=(N, 500)), la.Design.from_arrays(np.arange(float(N))), method="none")
@@ -190,7 +194,7 @@ def test_what_it_cannot_work_with_is_said(client: Any) -> None:
 
 
 def test_tasks_begin_where_chunks_do(store: Path) -> None:
-    matrix = la.data.open_matrix(store).matrix
+    matrix = open_matrix(store).matrix
     edges = set(matrix.slab_edges.tolist())
     blocks = list(matrix.column_blocks(100))
     runs = task_runs(matrix, blocks, 3)
@@ -199,7 +203,7 @@ def test_tasks_begin_where_chunks_do(store: Path) -> None:
     flat = [block for run in runs for block in run]
     assert flat[0].start == 0
     assert flat[-1].stop == M
-    assert all(a.stop == b.start for a, b in zip(flat[:-1], flat[1:], strict=True))
+    assert all(a.stop == b.start for a, b in pairwise(flat))
     every_third = FeatureSubset(matrix, np.arange(0, M, 3))
     assert len(task_runs(every_third, list(every_third.column_blocks(50)), 4)) >= 3
 

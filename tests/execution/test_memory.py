@@ -17,7 +17,7 @@ from latentadj.execution import memory as module
 @pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 @pytest.mark.parametrize(("method", "n_factors"), [("none", 0), ("cate", 5), ("sva", 5)])
 def test_the_estimate_is_near_what_is_used(method, n_factors, tmp_path):
-    """Python's own count of memory, from a file that is read by blocks: within a factor of 2 either way."""
+    """Python's own count of memory, from a file that is read by blocks: at most a third more than was said, at least a third of it."""
     m, n = 40_000, 40
     rng = np.random.default_rng(0)
     y = np.repeat([0.0, 1.0], n // 2)
@@ -34,7 +34,7 @@ def test_the_estimate_is_near_what_is_used(method, n_factors, tmp_path):
     tracemalloc.stop()
     assert result.n_factors == n_factors
     expected = estimate_resources(n, m, itemsize=4, n_factors=n_factors, n_threads=1)
-    assert expected.peak / 2 < peak < 2 * expected.peak
+    assert expected.peak / 3 < peak < expected.peak * 4 / 3
 
 
 def test_parts_of_the_estimate():
