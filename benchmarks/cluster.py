@@ -1,7 +1,7 @@
 """The same pass on two workers of a cluster, on two threads, and over dask arrays.
 
-`python -m benchmarks.cluster [--features 200000] [--samples 200] [--repeats 3]`. Needs dask.distributed and zarr. A Gram
-matrix and a regression of a float32 zarr array without compression, features in chunks of 2,000. What is compared:
+`python -m benchmarks.cluster [--features 200000] [--samples 200] [--repeats 3]`. Needs dask.distributed and zarr. A
+Gram matrix and a regression of a float32 zarr array without compression, features in chunks of 2,000. What is compared:
 
 - distributed: two worker processes of one thread against two threads of this process, both over the zarr array: wall
   time, and CPU time summed over all processes (the scheduler's and this one's included).

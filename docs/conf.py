@@ -27,7 +27,7 @@ def setup(app):
 
 extensions = ["myst_nb", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 source_suffix = {".md": "myst-nb"}
-exclude_patterns = ["_build", "api/*.txt"]
+exclude_patterns = ["_build", "api/*.txt", "comparison/summary.md"]
 html_theme = "furo"
 html_title = "latentadj"
 

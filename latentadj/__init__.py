@@ -24,6 +24,7 @@ from latentadj.calibration import (
     MADCalibration,
 )
 from latentadj.catalogue import methods
+from latentadj.compare import Comparison, NullCheck, compare, null_check
 from latentadj.core.passes import pass_options
 from latentadj.data import (
     AdjustmentRecord,
@@ -35,9 +36,17 @@ from latentadj.data import (
     read_samples,
 )
 from latentadj.data import datasets as datasets
+from latentadj.data.stores import write_matrix
 from latentadj.design import Design
 from latentadj.estimators import AdjustedRegression, FrozenSVA, LatentAdjuster, estimate_num_factors
 from latentadj.exceptions import AdjustedDataError, LatentAdjError, LatentAdjWarning
+from latentadj.execution import (
+    DaskExecutor,
+    FolderCheckpoint,
+    ResourceEstimate,
+    estimate_resources,
+    show_progress,
+)
 from latentadj.factors import (
     BACKWASH,
     CATE,
@@ -124,10 +133,12 @@ __all__ = [
     "BootstrapResult",
     "ComBat",
     "ComBatSeq",
+    "Comparison",
     "ControlECDF",
     "ControlRatio",
     "ControlVariance",
     "CorrConf",
+    "DaskExecutor",
     "Design",
     "DeterministicParallelAnalysis",
     "DuplicateCorrelation",
@@ -137,6 +148,7 @@ __all__ = [
     "Elbow",
     "EmpiricalNull",
     "FeatureFoldCrossValidation",
+    "FolderCheckpoint",
     "FrozenSVA",
     "GLMModel",
     "GavishDonoho",
@@ -151,6 +163,7 @@ __all__ = [
     "ModeratedT",
     "NegativeControlCATE",
     "NoFactors",
+    "NullCheck",
     "NumFactorsRule",
     "OrdinaryT",
     "ParallelAnalysis",
@@ -166,6 +179,7 @@ __all__ = [
     "RandomMatrixDimension",
     "ReplicateRemover",
     "ResidualPCA",
+    "ResourceEstimate",
     "RobustLinearModel",
     "RobustWeightedModel",
     "SVASeq",
@@ -182,15 +196,18 @@ __all__ = [
     "adjustment_record",
     "array_weights",
     "bootstrap",
+    "compare",
     "counts",
     "datasets",
     "diagnostics",
     "duplicate_correlation",
     "estimate_num_factors",
+    "estimate_resources",
     "load_bladder",
     "load_result",
     "mark_adjusted",
     "methods",
+    "null_check",
     "pass_options",
     "permutation_test",
     "plots",
@@ -199,5 +216,7 @@ __all__ = [
     "read_matrix",
     "read_samples",
     "remove_batch_effect",
+    "show_progress",
     "shrink",
+    "write_matrix",
 ]

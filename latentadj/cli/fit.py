@@ -78,8 +78,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
     options = _checked_options(args, controls)
     weights = None if args.observation_weights is None else _frame(args.observation_weights)
     covariance = None if args.sample_covariance is None else _frame(args.sample_covariance)
-    table = matrix.sample_data if samples is None else samples
-    say_what_is_needed(args, matrix, table, terminal)
+    say_what_is_needed(args, matrix, samples, terminal)
     with terminal.work("Fitting {} samples x {} features".format(*_shape(matrix))):
         return adjust(
             matrix,

@@ -22,7 +22,7 @@ _USUAL_FACTORS = 10
 
 
 def say_what_is_needed(
-    args: Namespace, matrix: LabelledMatrix | OpenedMatrix, samples: pd.DataFrame, terminal: Terminal
+    args: Namespace, matrix: LabelledMatrix | OpenedMatrix, samples: pd.DataFrame | None, terminal: Terminal
 ) -> None:
     """Say what a large analysis needs, and warn if there is less memory than that; nothing for a small one.
 
@@ -30,8 +30,8 @@ def say_what_is_needed(
     ----------
     args : argparse.Namespace
     matrix : LabelledMatrix or OpenedMatrix
-    samples : pandas.DataFrame
-        Sample table.
+    samples : pandas.DataFrame or None
+        Sample table; by default the one that came with the matrix.
     terminal : Terminal
 
     Warns
@@ -42,7 +42,8 @@ def say_what_is_needed(
     n_samples, n_features = values.shape
     if n_samples * n_features < LARGE:
         return
-    estimate = _estimate(args, matrix, values, samples)
+    table = matrix.sample_data if samples is None else samples
+    estimate = _estimate(args, matrix, values, pd.DataFrame() if table is None else table)
     terminal.note(f"{n_samples} samples x {n_features} features: {estimate.text()}.")
     shortage = estimate.shortage(available_memory())
     if shortage is not None:

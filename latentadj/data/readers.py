@@ -49,8 +49,8 @@ def read_matrix(
     ----------
     path : path
         .csv, .tsv, .txt (each also .gz), .npy (memory-mapped, with IDs from text files beside it), .parquet (needs
-        pyarrow), .h5ad (needs anndata), .zarr (needs zarr), .h5 and .hdf5 (need h5py), or a GEO series matrix. The whole matrix is read; give
-        the path itself to `adjust` to have it read by blocks.
+        pyarrow), .h5ad (needs anndata), .zarr (needs zarr), .h5 and .hdf5 (need h5py), or a GEO series matrix. The
+        whole matrix is read; give the path itself to `adjust` to have it read by blocks.
     orientation : {"samples", "features"}
         What the rows of the file are. A series matrix has features in rows and is turned by itself.
     layer : str, optional

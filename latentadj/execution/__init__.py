@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .dask_executor import DaskExecutor
 from .folder_checkpoint import FolderCheckpoint
 from .memory import ResourceEstimate, available_memory, estimate_resources
 from .notices import CheckpointWarning, MemoryWarning
@@ -9,6 +10,7 @@ from .showing import show_progress
 
 __all__ = [
     "CheckpointWarning",
+    "DaskExecutor",
     "FolderCheckpoint",
     "MemoryWarning",
     "ResourceEstimate",

@@ -1,4 +1,4 @@
-"""Which features go to which task: runs of blocks that begin and end where the storage's chunks do."""
+"""Which features go to which task: runs of blocks that begin and end where chunks do, if there are enough of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import FeatureMatrix, FeatureSubset, FeatureWindow
+from latentadj.data.stores.dask_array import DaskMatrix
 
 Edges = NDArray[np.int64]
 
@@ -27,6 +28,11 @@ def task_runs(Y: FeatureMatrix, blocks: Sequence[slice], n_tasks: int) -> list[l
     -------
     list of lists of slice
 
+    Notes
+    -----
+    Slabs of files are cut where there are fewer than tasks; reading a chunk twice costs little. Chunks of dask arrays
+    are not.
+
     Examples
     --------
     >>> from latentadj.core.matrix import ArrayMatrix
@@ -35,7 +41,7 @@ def task_runs(Y: FeatureMatrix, blocks: Sequence[slice], n_tasks: int) -> list[l
     """
     n_features = Y.shape[1]
     edges = chunk_edges(Y)
-    if edges is None:
+    if edges is None or (len(edges) <= n_tasks and not _is_costly(Y)):
         edges = np.array([block.start for block in blocks] + [n_features], dtype=np.int64)
     wanted = np.linspace(0, n_features, n_tasks + 1)
     nearest = np.abs(edges[:, None] - wanted).argmin(axis=0)
@@ -71,6 +77,11 @@ def chunk_edges(Y: Any) -> Edges | None:
         return np.asarray(own, dtype=np.int64)
     base = getattr(Y, "base", None)
     return None if base is None else chunk_edges(base)
+
+
+def _is_costly(Y: Any) -> bool:
+    """Whether a chunk that two tasks share is computed, not only read, twice."""
+    return isinstance(Y, DaskMatrix) or (getattr(Y, "base", None) is not None and _is_costly(Y.base))
 
 
 def _cut(blocks: Sequence[slice], cuts: list[int]) -> Iterator[slice]:

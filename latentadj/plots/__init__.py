@@ -6,6 +6,7 @@ picture comes from `latentadj.diagnostics`; the docstring names the function. Ma
 """
 
 from latentadj.plots.adjustment_effect import adjustment_effect
+from latentadj.plots.comparison import comparison_metric, null_histogram, power_fdp
 from latentadj.plots.component_heatmap import component_heatmap, covariate_heatmap
 from latentadj.plots.components import pca
 from latentadj.plots.controls import control_curve, control_histogram
@@ -29,6 +30,7 @@ from latentadj.plots.zscores import z_histogram
 
 __all__ = [
     "adjustment_effect",
+    "comparison_metric",
     "component_heatmap",
     "control_curve",
     "control_histogram",
@@ -43,7 +45,9 @@ __all__ = [
     "feature_boxes",
     "ma",
     "mean_variance",
+    "null_histogram",
     "pca",
+    "power_fdp",
     "prediction_audit",
     "pvalue_histogram",
     "pvca",

@@ -174,7 +174,7 @@ def draw_relations(table: pd.DataFrame, names: list[str], ax: Axes | None = None
     ax = new_axes(2.6 + 0.5 * len(shown), 1.9 + 0.36 * len(shown)) if ax is None else ax
     draw_share_grid(ax, grid, marked, "association (V, η, |r|)")
     labels = [plain(name, 18) for name in shown]
-    ax.set_xticks(range(len(shown)), labels, fontsize=9, rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_xticks(range(len(shown)), labels, fontsize=9, rotation=90)
     ax.set_yticks(range(len(shown)), labels, fontsize=9)
     hidden = len(strongest) - len(shown)
     ax.set_title(f"Covariates{f' ({hidden} more not shown)' * (hidden > 0)}", fontsize=10, loc="left")

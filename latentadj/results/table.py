@@ -57,7 +57,7 @@ def _n_obs(fit: RegressionFit, shape: tuple[int, ...], n_samples: int, rows: sli
     return np.broadcast_to(per_feature[:, None], shape).copy()
 
 
-def tests_of_rows(tests: TestStatistics, rows: slice) -> TestStatistics:
+def rows_of_tests(tests: TestStatistics, rows: slice) -> TestStatistics:
     """Return the tests of some features; the prior stays that of all."""
     return replace(
         tests,
@@ -133,9 +133,9 @@ def tidy_blocks(
         each begins at 0.
     """
     for i in range(len(tests.names)):
-        one, base = tests.select([i]), unadjusted.select([i])
-        adjusted = adjusted_columns(one.p_value, p_adjust)
+        adjusted = adjusted_columns(tests.p_value[:, [i]], p_adjust)
         for rows in iterate_slices(len(features), n_rows):
+            one, base = (rows_of_tests(both, rows).select([i]) for both in (tests, unadjusted))
             yield _table_of_rows(features, fit, one, base, n_samples, adjusted, rows)
 
 
@@ -148,8 +148,8 @@ def _table_of_rows(
     p_adjusted: Array,
     rows: slice,
 ) -> pd.DataFrame:
-    """Some features of the tidy table, those of the first term first."""
-    tests, names = tests_of_rows(tests, rows), features[rows]
+    """Some features of the tidy table, whose tests are given; those of the first term first."""
+    names = features[rows]
     shape, half = tests.estimate.shape, tests.half_width()
     columns = {
         "estimate": tests.estimate,
@@ -163,8 +163,8 @@ def _table_of_rows(
         "mean": np.broadcast_to(fit.mean[rows, None], shape),
         "n_obs": _n_obs(fit, shape, n_samples, rows),
         "status": feature_status(fit, tests, rows),
-        "estimate_unadjusted": unadjusted.estimate[rows],
-        "p_value_unadjusted": unadjusted.p_value[rows],
+        "estimate_unadjusted": unadjusted.estimate,
+        "p_value_unadjusted": unadjusted.p_value,
     }
     table = {
         "feature": np.tile(names, len(tests.names)),

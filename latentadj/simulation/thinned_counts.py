@@ -152,7 +152,7 @@ def thin_counts(counts: Array, primary: Array, effects: Array, rng: np.random.Ge
 
     Notes
     -----
-    Gerard (2020), BMC Bioinformatics 21:206, theorem 1.
+    Gerard (2020), BMC Bioinformatics 21:206.
 
     Examples
     --------

@@ -80,7 +80,7 @@ class TestRows:
         renamed = small(scenarios=(replace(SMALL, name="renamed"), PLAIN)).frame
         assert not np.allclose(renamed["type1_05"][:4], reference.frame["type1_05"][:4])
         draws = compare({"one": coin, "two": coin}, SMALL, "calibration", 2).frame
-        assert draws["median_z"].nunique() == 4
+        assert draws["inflation"].nunique() == 4
 
     def test_rules(self):
         found = compare(

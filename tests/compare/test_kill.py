@@ -16,7 +16,7 @@ from latentadj.compare.comparison import MEASURED_ON_MACHINE
 from latentadj.simulation import Scenario
 
 SCENARIO = Scenario("killed", n_samples=20, n_features=150, n_factors=1)
-METHODS, REPEATS, GROUPS = ("none", "cate", "sva"), 60, ("errors", "calibration")
+METHODS, REPEATS, GROUPS = ("none", "cate", "sva"), 25, ("errors", "calibration")
 SCRIPT = f"""
 import sys
 from latentadj.compare import compare

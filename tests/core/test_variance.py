@@ -291,3 +291,19 @@ def test_shapes_and_input_untouched() -> None:
 def test_bad_input_is_named(arguments: tuple, options: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         squeeze_variances(*arguments, **options)
+
+
+@pytest.mark.parametrize("s2", [[0.2, 0.9, 1.0, 1.4, 9.0], [1e-9, 0.5, 1.0, 2.0, 7.0], [0.0, np.nan, 1.0, 2.0, 9.0]])
+def test_common_degrees_of_freedom_are_those_of_every_feature(s2):
+    """One number takes a shorter way through the posterior than an array of equal ones."""
+    short, long = squeeze_variances(s2, 4.0), squeeze_variances(s2, np.full(5, 4.0))
+    np.testing.assert_allclose(short.s2_post, long.s2_post, rtol=1e-14)
+    assert short.df_prior == pytest.approx(long.df_prior, rel=1e-13)
+
+
+@pytest.mark.parametrize("low", [1e-9, 1e-6, 1e-4])
+def test_the_floor_of_tiny_variances_is_the_median_s(low):
+    """Whether the median has to be found is told from mean and minimum; the answer must not show it."""
+    s2 = np.append(np.random.default_rng(0).chisquare(5, 999) / 5, low)
+    floored = np.maximum(s2, 1e-5 * np.median(s2))
+    assert fit_f_distribution(s2, 5.0) == pytest.approx(fit_f_distribution(floored, 5.0), rel=1e-13)

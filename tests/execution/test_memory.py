@@ -17,7 +17,7 @@ from latentadj.execution import memory as module
 @pytest.mark.filterwarnings("ignore::latentadj.LatentAdjWarning")
 @pytest.mark.parametrize(("method", "n_factors"), [("none", 0), ("cate", 5), ("sva", 5)])
 def test_the_estimate_is_near_what_is_used(method, n_factors, tmp_path):
-    """Python's own count of memory, from a file that is read by blocks: at most a third more than was said, at least a third of it."""
+    """By Python's own count, for a file that is read by blocks: between a third of it and a third more."""
     m, n = 40_000, 40
     rng = np.random.default_rng(0)
     y = np.repeat([0.0, 1.0], n // 2)

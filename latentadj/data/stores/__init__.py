@@ -13,6 +13,7 @@ from .opening import open_matrix
 from .parquet_table import ParquetMatrix
 from .raw import RawMatrix
 from .sparse import SparseMatrix
+from .writing import write_matrix
 from .zarr_array import ZarrMatrix
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "ZarrMatrix",
     "copy_to_npy",
     "open_matrix",
+    "write_matrix",
 ]

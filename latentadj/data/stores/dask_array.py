@@ -73,8 +73,14 @@ class DaskMatrix(StoredMatrix):
         shape = oriented_shape(orientation, rows, columns)
         turned = array if orientation == "samples" else array.T
         self.array = turned
-        edges = _chunk_edges(turned.chunks[1], shape[0] * dtype.itemsize, name)
+        parts, edges = _chunk_edges(turned.chunks[1], shape[0] * dtype.itemsize, name)
+        self._parts = parts
         self._describe(name, shape, dtype, edges, (array, orientation))
+
+    @property
+    def slab_edges(self) -> Edges:
+        """Where chunks begin, and the number of features."""
+        return self._parts
 
     @cached_property
     def is_remote(self) -> bool:
@@ -123,8 +129,8 @@ def is_dask_array(source: Any) -> bool:
     return type(source).__module__.partition(".")[0] == "dask" and hasattr(source, "chunks")
 
 
-def _chunk_edges(chunks: Sequence[int], feature_bytes: int, name: str) -> Edges:
-    """Slabs that follow the chunks: several small ones, one, or a part of one that is too large."""
+def _chunk_edges(chunks: Sequence[int], feature_bytes: int, name: str) -> tuple[Edges, Edges]:
+    """Chunks, or parts of those that are too large, and slabs of one or several of these."""
     cuts = np.array([0, *accumulate(chunks)], dtype=np.int64)
     cuts = np.unique(cuts)
     widest = max(high - low for low, high in pairwise(cuts.tolist()))
@@ -135,4 +141,4 @@ def _chunk_edges(chunks: Sequence[int], feature_bytes: int, name: str) -> Edges:
         "rechunk it so that a chunk has all samples and a few thousand features",
     )
     parts = split_large_chunks(cuts, feature_bytes, LARGE_CHUNK_BYTES)
-    return gather_small_chunks(parts, parts * feature_bytes)
+    return parts, gather_small_chunks(parts, parts * feature_bytes)
