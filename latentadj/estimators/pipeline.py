@@ -176,7 +176,7 @@ def study_problem(study: Study, estimator: LatentFactorEstimator) -> AdjustmentP
     problem = estimator.make_problem(
         study.matrix,
         study.design,
-        None if getattr(estimator, "controls", None) is None else study.feature_ids,
+        study.feature_ids,
         sample_data=study.sample_data,
         sample_ids=study.sample_ids,
     )

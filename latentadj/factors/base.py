@@ -164,7 +164,7 @@ class LatentFactorEstimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, B
     ) -> AdjustmentProblem:
         """Bind data and design to this method's controls, model and sample-aligned settings."""
         controls = getattr(self, "controls", None)
-        ids = None if feature_names is None else list(feature_names)
+        ids = None if controls is None or feature_names is None else list(feature_names)
         mask = None if controls is None else resolve_controls(controls, ids, matrix.shape[1])
         annotations = {
             name: resolve_annotation(name, getattr(self, name), matrix.shape[0], sample_data, sample_ids)
