@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from latentadj.results import AdjustmentResult
+from latentadj.results.table import adjusted_columns
 
 
 def discovery_table(result: AdjustmentResult, level: float = 0.05) -> pd.DataFrame:
@@ -31,14 +32,10 @@ def discovery_table(result: AdjustmentResult, level: float = 0.05) -> pd.DataFra
     >>> discovery_table(res)["tested"].tolist()
     [30]
     """
-    rows = []
-    for name in result.tests.names:
-        after = result.tidy(name)
-        hits = after["p_adjusted"].to_numpy() < level
-        before = result.tidy(name, which="unadjusted")["p_adjusted"].to_numpy() < level
-        tested = int(after["p_value"].notna().sum())
-        rows.append((name, tested, int(before.sum()), int(hits.sum()), int((before & hits).sum())))
-    return pd.DataFrame(rows, columns=["term", "tested", "unadjusted", "adjusted", "both"])
+    after, before = (adjusted_columns(t.p_value, "bh") < level for t in (result.tests, result.unadjusted_tests))
+    tested = np.isfinite(result.tests.p_value)
+    counts = {"tested": tested, "unadjusted": before, "adjusted": after, "both": before & after}
+    return pd.DataFrame({"term": result.tests.names} | {name: hits.sum(axis=0) for name, hits in counts.items()})
 
 
 def df_budget(result: AdjustmentResult) -> pd.DataFrame:

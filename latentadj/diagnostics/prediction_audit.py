@@ -23,6 +23,8 @@ from latentadj.diagnostics.covariates import read_covariate
 from latentadj.exceptions import AlignmentError, InputError
 
 AUDIT_COLUMNS = ("scenario", "predicts", "scoring", "fold", "repeat", "score", "chance")
+#: Correlation from which numbers count as the same.
+SAME_NUMBERS = 0.999
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,11 @@ def _confound_table(X: pd.DataFrame, confounds: Any) -> pd.DataFrame:
 
 
 def _same(confound: pd.Series, y: pd.Series) -> bool:
-    """Whether a confound has one value for each value of y, and the reverse."""
+    """Whether a confound is y under another name: the same labels, or numbers on one line."""
+    if confound.nunique() > len(y) / 2 or y.nunique() > len(y) / 2:
+        if not (pd.api.types.is_numeric_dtype(confound) and pd.api.types.is_numeric_dtype(y)):
+            return False
+        return abs(float(np.corrcoef(confound.fillna(confound.mean()), y)[0, 1])) > SAME_NUMBERS
     pairs = pd.DataFrame({"c": confound.astype(str).to_numpy(), "y": y.astype(str).to_numpy()}).drop_duplicates()
     return len(pairs) == confound.astype(str).nunique() == y.astype(str).nunique()
 

@@ -66,7 +66,7 @@ def read_data(estimator: Any, X: Any, orientation: Orientation, layer: str | Non
     """
     if _is_stored(X):
         opened = X if isinstance(X, OpenedMatrix) else open_matrix(X, orientation=orientation, layer=layer)
-        return _stored(estimator, opened, adjustment_record(X))
+        return _stored(estimator, opened, adjustment_record(X) or adjustment_record(opened))
     labelled = as_labelled_matrix(plain_array(X), orientation=orientation, layer=layer)
     values = validated_array(estimator, labelled.values, training=True)
     if isinstance(X, pd.DataFrame) and all(isinstance(name, str) for name in X.columns):

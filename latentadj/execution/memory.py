@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentadj.core.matrix import BLOCK_BYTES
+from latentadj.core.matrix import default_width
 from latentadj.core.pass_options import available_cores
 
 #: Largest slab of a stored matrix that a thread holds, and blocks that a kernel works with.
@@ -140,7 +140,7 @@ def estimate_resources(
     fits = 2 if n_factors else 1
     values = fits * (_PER_COLUMN * n_columns + _PER_TEST * n_tests + _PER_FIT) + _PER_FACTOR * n_factors + _PER_FEATURE
     slab = 0 if in_memory else min(_SLAB_BYTES, n_samples * n_features * itemsize)
-    block = min(BLOCK_BYTES, 8 * n_samples * n_features)
+    block = 8 * n_samples * min(default_width(n_samples), n_features)
     read = n_samples * n_features * itemsize
     return ResourceEstimate(
         results=n_features * (8 * values + (_ID_BYTES if named else 0)),

@@ -195,9 +195,9 @@ class AdjustmentResult(ResultViews):
             As `tidy`, sorted; ties in p (underflow) are broken by the size of the statistic.
         """
         joint = len(self._positions(term)) > 1
-        table = self.tidy(term, p_adjust=p_adjust, joint=joint)
-        order = np.lexsort([-table["statistic"].abs().to_numpy(), table["p_value"].to_numpy()])
-        return table.iloc[order[:n]].reset_index(drop=True)
+        pieces = [self._joint(term, "adjusted", p_adjust)] if joint else self.tidy_blocks(term, p_adjust=p_adjust)
+        leading = [_smallest(piece, n) for piece in pieces]
+        return _smallest(pd.concat(leading), n).reset_index(drop=True)
 
     def __repr__(self) -> str:
         tested = ", ".join(self.tests.names)
@@ -246,3 +246,9 @@ class AdjustmentResult(ResultViews):
 def _columns(tests: TestStatistics, keep: list[int]) -> TestStatistics:
     """Some of the tests; the same object when all are kept."""
     return tests if keep == list(range(len(tests.names))) else tests.select(keep)
+
+
+def _smallest(table: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The `n` rows with the smallest p-values, sorted; ties by the size of the statistic."""
+    order = np.lexsort([-table["statistic"].abs().to_numpy(), table["p_value"].to_numpy()])
+    return table.iloc[order[:n]]

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from latentadj.results.noise import noise_facts
+from latentadj.results.table import adjusted_columns
 
 if TYPE_CHECKING:
     from latentadj.results.adjustment import AdjustmentResult
@@ -98,9 +99,9 @@ def card(facts: Mapping[str, str], tables: Mapping[str, str], notes: Iterable[st
 
 
 def _discoveries(result: AdjustmentResult) -> str:
-    table = result.tidy()
-    counts = table.assign(hit=table["p_adjusted"] < 0.05).groupby("term", sort=False)["hit"].sum()
-    return "; ".join(f"{name}: {int(count)} at 5 % false discovery rate" for name, count in counts.items())
+    hits = (adjusted_columns(result.tests.p_value, "bh") < 0.05).sum(axis=0)
+    counted = zip(result.tests.names, hits, strict=True)
+    return "; ".join(f"{name}: {int(count)} at 5 % false discovery rate" for name, count in counted)
 
 
 def card_table(frame: pd.DataFrame) -> str:

@@ -35,7 +35,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert flag in text
 
 
-@pytest.mark.parametrize(("arguments", "word"), [([], "COMMAND"), (["explore"], "'explore'"), (["fit"], "MATRIX")])
+@pytest.mark.parametrize(("arguments", "word"), [([], "COMMAND"), (["export"], "'export'"), (["fit"], "MATRIX")])
 def test_usage_errors(arguments: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     err = capsys.readouterr().err

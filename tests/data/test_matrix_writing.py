@@ -159,3 +159,14 @@ def test_ids_of_an_earlier_matrix_are_not_taken_over(tmp_path):
     assert files_of("x.npy")[1] in {p.name for p in tmp_path.iterdir()}
     with pytest.raises(InputError, match="written as"):
         write_matrix(Y, tmp_path / "x.csv")
+
+
+@pytest.mark.usefixtures("need")
+@KINDS
+def test_a_test_on_what_was_written_is_refused(kind, tmp_path):
+    values = np.random.default_rng(0).normal(size=(3, 40))
+    opened = OpenedMatrix(ArrayMatrix(values), RECORD.sample_ids, None)
+    path = write_matrix(opened, tmp_path / f"x.{kind}", record=RECORD)
+    table = pd.DataFrame({"dose": [0.0, 1.0, 0.5]}, index=list(RECORD.sample_ids))
+    with pytest.raises(AdjustedDataError, match="ComBat"):
+        la.adjust(path, "~ dose", table, method="none")

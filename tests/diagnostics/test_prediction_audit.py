@@ -94,6 +94,8 @@ def test_what_cannot_be_audited():
     adjuster = la.LatentAdjuster(la.SVA(n_factors=1))
     with pytest.raises(InputError, match="what is predicted"):
         audit_prediction(adjuster, LogisticRegression(), X, y, pd.DataFrame({"same": y}))
+    with pytest.raises(InputError, match="what is predicted"):
+        audit_prediction(adjuster, Ridge(), X, X["g1"], pd.DataFrame({"double": 2 * X["g1"]}))
     with pytest.raises(InputError, match="no column 'plate'"):
         audit_prediction(adjuster, LogisticRegression(), X, y, ["plate"])
     with pytest.raises(InputError, match="a DataFrame is needed"):

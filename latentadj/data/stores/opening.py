@@ -18,6 +18,7 @@ from ..text_files import text_suffix
 from .anndata_file import AnnDataMatrix, is_anndata_root
 from .dask_array import DaskMatrix, is_dask_array
 from .hdf5 import Hdf5Matrix, open_hdf5
+from .marks import with_stored_record
 from .npy import NpyMatrix
 from .opened import OpenedMatrix
 from .parquet_table import ParquetMatrix
@@ -74,7 +75,8 @@ def open_matrix(
     """
     require_orientation(orientation)
     if isinstance(source, str | os.PathLike):
-        return _checked(_open_path(str(source), orientation, layer, dataset), str(source))
+        opened = _checked(_open_path(str(source), orientation, layer, dataset), str(source))
+        return with_stored_record(opened, str(source))
     return _checked(_open_object(source, orientation, layer, dataset), f"the {type(source).__name__}")
 
 
