@@ -130,8 +130,8 @@ class NullCheck:
 _WORDS = {
     "inflated": "The p-values cannot be trusted here: too many are small for {kinds} variables without effect "
     "({errors} at level 0.05).",
-    "unstable": "The p-values cannot be trusted here: right on average over {kinds} variables without "
-    "effect, but for single ones more than 10 % of the p-values are below 0.05 ({errors}).",
+    "unstable": "The p-values cannot be trusted here: for single {kinds} variables without "
+    "effect more than 10 % of them are below 0.05, even where the average is no proof ({errors}).",
     "failed": "No answer: the analysis failed for all {kinds} variables.",
     "conservative": "The p-values can be trusted but are too large for {kinds} variables without effect "
     "({errors} at level 0.05), which costs power.",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import eigh
 
-from latentadj.core.factor_analysis import FactorModel
-from latentadj.core.kernels import GramKernel, ProjectionKernel
+from latentadj.core.factor_analysis import FactorModel, NoiseKernel, precision_roots
+from latentadj.core.kernels import GramKernel
 from latentadj.core.matrix import Array, FeatureMatrix
 from latentadj.core.passes import run_pass
 from latentadj.core.spectrum import spectrum_of_gram
@@ -54,7 +54,7 @@ def early_stopped_components(
     -----
     Owen and Wang (2016), Statistical Science 31:119, algorithm 4.1: with noise variances of their own, the
     likelihood of components of fixed scores has no maximum, and iterating on lets a factor rest on few features;
-    three rounds did best. Two passes per round.
+    three rounds did best. One pass per round and one to begin with.
 
     Examples
     --------
@@ -67,14 +67,14 @@ def early_stopped_components(
     >>> bool(abs(np.corrcoef(model.directions[:, 0], z)[0, 1]) > 0.98)
     True
     """
-    psi = start
-    for _ in range(n_rounds):
-        usable = (psi > 0) & (rss > 0)
-        weights = np.divide(1.0, np.sqrt(psi), out=np.zeros_like(psi), where=usable)
-        (gram,) = run_pass(Y, GramKernel(Y.shape[0], basis=basis, weights=weights))
+    n_samples, usable, floor = Y.shape[0], rss > 0, np.zeros_like(rss)
+    gram = run_pass(Y, GramKernel(n_samples, basis=basis, weights=precision_roots(start, usable)))[0]
+    for n_left in reversed(range(n_rounds)):
         directions = spectrum_of_gram(gram, complement, Y.shape[1]).vectors[:, :k]
-        (loadings,) = run_pass(Y, ProjectionKernel(directions, Y.shape[1], centred=_spans_constant(basis)))
-        psi = np.maximum(rss - np.einsum("mk,mk->m", loadings, loadings), 0.0) / divisor
+        if _spans_constant(basis):
+            directions = directions - directions.mean(axis=0)
+        kernel = NoiseKernel(directions, rss, floor, divisor, basis=basis, with_gram=n_left > 0)
+        loadings, psi, gram = run_pass(Y, kernel)[0]
     rotation = eigh(loadings.T @ loadings)[1][:, ::-1]
     return FactorModel(directions @ rotation, loadings @ rotation, psi, True, n_rounds)
 

@@ -7,8 +7,10 @@ matrix and the orthonormal complement of the design; it is never formed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentadj.core.kernels import GramKernel, ProjectionKernel
 from latentadj.core.matrix import Array, FeatureMatrix
@@ -100,7 +102,8 @@ def weighted_components(
     -----
     Alternates the maximum-likelihood steps of a factor model with fixed scores: ``G = sum_j y_j y_j' / psi_j``,
     scores = leading eigenvectors of G, ``psi_j = (|y_j|^2 - |a_j|^2) / (nu - k)``, floored relative to
-    ``|y_j|^2 / nu``. One Gram pass and one projection pass per round. Features without residual variation
+    ``|y_j|^2 / nu``. One pass per round: a feature's noise variance and its part of the next Gram matrix are local to
+    it. The pass that is expected to be the last one leaves the Gram matrix out. Features without residual variation
     get weight 0.
     """
     nu, k = complement.shape[1], start.directions.shape[1]
@@ -108,15 +111,76 @@ def weighted_components(
         return start
     usable = rss > 0
     floor = VARIANCE_FLOOR * rss / nu
-    psi, model = np.maximum(start.psi, floor), start
+    psi, changes, gram = np.maximum(start.psi, floor), [np.inf, np.inf], None
     for n_iter in range(1, max_iter + 1):
-        weights = np.divide(1.0, np.sqrt(psi), out=np.zeros_like(psi), where=usable & (psi > 0))
-        (gram,) = run_pass(Y, GramKernel(Y.shape[0], basis=basis, weights=weights))
-        spectrum = spectrum_of_gram(gram, complement, Y.shape[1])
-        model = principal_components(Y, spectrum, rss, k, divisor=nu - k)
-        updated = np.maximum(model.psi, floor)
-        change = np.max(np.abs(np.log(updated[usable] / psi[usable])), initial=0.0)
+        if gram is None:
+            weights = precision_roots(psi, usable)
+            gram = run_pass(Y, GramKernel(Y.shape[0], basis=basis, weights=weights))[0]
+        directions = spectrum_of_gram(gram, complement, Y.shape[1]).vectors[:, :k]
+        last = n_iter == max_iter or _next_change(changes) < tol
+        kernel = NoiseKernel(directions, rss, floor, nu - k, basis=basis, with_gram=not last)
+        loadings, updated, gram = run_pass(Y, kernel)[0]
+        changes.append(float(np.max(np.abs(np.log(updated[usable] / psi[usable])), initial=0.0)))
         psi = updated
-        if change < tol:
-            return FactorModel(model.directions, model.loadings, psi, True, n_iter)
-    return FactorModel(model.directions, model.loadings, psi, False, max_iter)
+        if changes[-1] < tol:
+            break
+    return FactorModel(directions, loadings, psi, changes[-1] < tol, n_iter)
+
+
+def _next_change(changes: list[float]) -> float:
+    """What the next change will be if it shrinks as the last one did; infinite when that is not known."""
+    before, last = changes[-2:]
+    return last * last / before if np.isfinite(before) and before > 0 else np.inf
+
+
+def precision_roots(psi: Array, usable: NDArray[np.bool_]) -> Array:
+    """One over the noise standard deviations ``(n_features,)``, 0 for features that are not usable or have none."""
+    return np.divide(1.0, np.sqrt(psi), out=np.zeros_like(psi), where=usable & (psi > 0))
+
+
+class NoiseKernel(GramKernel):
+    """Loadings and noise variances for given scores, and the Gram matrix weighted by these variances.
+
+    Parameters
+    ----------
+    directions : ndarray of shape (n_samples, k)
+        Orthonormal, and orthogonal to `basis`.
+    rss : ndarray of shape (n_features,)
+        Residual sums of squares; features with 0 get weight 0.
+    floor : ndarray of shape (n_features,)
+        Least noise variances.
+    divisor : float
+        Divisor of the noise sums of squares.
+    basis : ndarray of shape (n_samples, rank)
+        What is removed from every feature.
+    with_gram : bool
+        Form the Gram matrix too.
+    """
+
+    reads = {"rss": 0, "floor": 0}
+    rows = {"loadings": 0, "psi": 0, "weights": 0}
+
+    def __init__(
+        self, directions: Array, rss: Array, floor: Array, divisor: float, *, basis: Array, with_gram: bool
+    ) -> None:
+        super().__init__(len(directions), basis=basis, weights=np.empty_like(rss))
+        self.directions = np.ascontiguousarray(directions.T)
+        self.rss, self.floor, self.divisor, self.with_gram = rss, floor, divisor, with_gram
+        self.loadings: Array = np.empty((len(rss), len(self.directions)))
+        self.psi = np.empty_like(rss)
+
+    def update(self, block: NDArray[Any], columns: slice) -> None:
+        """Write the features' loadings and noise variances, and add their products."""
+        loadings = self.directions @ block.astype(np.float64, copy=False)
+        rss = self.rss[columns]
+        noise = np.maximum(rss - np.einsum("kj,kj->j", loadings, loadings), 0.0) / self.divisor
+        psi = np.maximum(noise, self.floor[columns])
+        self.loadings[columns], self.psi[columns] = loadings.T, psi
+        if self.with_gram:
+            assert self.weights is not None
+            self.weights[columns] = precision_roots(psi, rss > 0)
+            super().update(block, columns)
+
+    def result(self) -> tuple[Array, Array, Array | None]:  # type: ignore[override]
+        """Return loadings ``(n_features, k)``, noise variances and the Gram matrix, None where it was left out."""
+        return self.loadings, self.psi, self.gram if self.with_gram else None

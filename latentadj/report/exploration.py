@@ -16,6 +16,7 @@ from latentadj.diagnostics.component_covariates import leading_components
 from latentadj.diagnostics.components import components_of
 from latentadj.plots.component_heatmap import draw_associations, draw_relations
 from latentadj.plots.components import draw_components
+from latentadj.plots.design import MOST_COLUMNS
 from latentadj.plots.style import require_matplotlib
 from latentadj.report.block import Block
 from latentadj.report.elements import MOST_ROWS, bullets, facts, paragraph, subheading, table
@@ -213,7 +214,7 @@ def design(found: Exploration) -> Iterator[Block]:
     if found.design.aliases:
         yield paragraph("Columns that others determine:")
         yield bullets(found.design.aliases)
-    width = min(len(found.design.names), plots.design.MOST_COLUMNS)
+    width = min(len(found.design.names), MOST_COLUMNS)
     if width >= 3:
         size = (3.4 + 0.4 * width, 2.2 + 0.36 * width)
         yield picture(partial(_design, found), size, "Correlations of the columns of the design")
