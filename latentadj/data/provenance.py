@@ -232,7 +232,10 @@ def adjustment_record(X: Any) -> AdjustmentRecord | None:
     if isinstance(record, AdjustmentRecord):
         return record
     content = _notes_of(X).get(KEY)
-    return None if content is None else AdjustmentRecord.from_mapping(content)
+    # an AnnData object may hold a result (AdjustmentResult.to_anndata) without having been adjusted
+    if content is None or set(content) == {"result"}:
+        return None
+    return AdjustmentRecord.from_mapping(content)
 
 
 def attach_record(X: Any, record: AdjustmentRecord | None, *, made_from: Any = None) -> Any:
@@ -276,7 +279,7 @@ def attach_record(X: Any, record: AdjustmentRecord | None, *, made_from: Any = N
     if record is None:
         return X
     if not isinstance(X, pd.DataFrame):
-        X.uns[KEY] = record.as_mapping()
+        X.uns[KEY] = {**X.uns.get(KEY, {}), **record.as_mapping()}
         return X
     marked = X.copy(deep=False)
     marked.attrs = {**X.attrs, KEY: record.as_mapping()}

@@ -78,3 +78,11 @@ def test_cards_show_their_numbers_and_escape_text():
     assert "<script>" not in named._repr_html_()
     assert str(result.top(1)["feature"].iloc[0]) in result._repr_html_()
     assert "~ cancer" in result.design._repr_html_()
+
+
+def test_an_object_with_a_result_can_be_analysed_again():
+    result = hidden_batch()
+    adata = an_object(result)
+    adata.obs = result.sample_data.astype(str)
+    again = quiet(result.to_anndata(adata), "~ group", n_factors=result.n_factors)
+    np.testing.assert_allclose(again.tests.statistic, result.tests.statistic)
