@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import factor_analysis, known_batches, missing, regression, rivals, surrogate, tails
+from benchmarks import factor_analysis, known_batches, missing, out_of_core, regression, rivals, surrogate, tails
 from benchmarks.measure import COLUMNS, Row, line, measure
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
@@ -17,6 +17,8 @@ is asserted before anything is timed. The last column is our wall time with two 
 than the other side. R rows need Rscript with limma and sva; R is warmed up first and runs on one OpenBLAS thread.
 
 """
+#: What follows on the page is written by hand.
+END = "<!-- table: end -->"
 
 
 def main() -> int:
@@ -31,16 +33,19 @@ def main() -> int:
     print(*lines, sep="\n")
     kept = True
     sources = [regression.cases, surrogate.cases, factor_analysis.cases, tails.cases, missing.cases]
-    for source in sources + [surrogate.large_cases] * options.slow:
+    for source in sources + [regression.large_cases, surrogate.large_cases] * options.slow:
         for case in source():
             kept &= _emit(measure(case, options.repeats), lines)
     for row in regression.memory_rows() + missing.factor_rows() + rivals.rows(options.repeats, slow=options.slow):
         kept &= _emit(row, lines)
     if options.slow:
+        for row in out_of_core.rows(options.repeats):
+            kept &= _emit(row, lines)
         for row in known_batches.rows(options.peers, options.repeats):
             kept &= _emit(row, lines)
     if options.write:
-        PAGE.write_text(HEADER + "\n".join(lines) + "\n")
+        kept_text = PAGE.read_text().partition(END)[2] if PAGE.exists() else "\n"
+        PAGE.write_text(HEADER + "\n".join(lines) + "\n\n" + END + kept_text)
     return 0 if kept else 1
 
 

@@ -67,6 +67,29 @@ def cases(n_features: int = 100_000, n_samples: int = 200) -> list[Case]:
     ]
 
 
+def large_cases(n_features: int = 1_000_000, n_samples: int = 50, n_columns: int = 6) -> list[Case]:
+    """Many features of few samples, a moderated p-value for each of five columns."""
+    rng = np.random.default_rng(0)
+    X = np.asfortranarray(rng.standard_normal((n_samples, n_features)) + 8.0)
+    design = np.column_stack([np.ones(n_samples), rng.standard_normal((n_samples, n_columns - 1))])
+    flat = X.ravel(order="K")
+
+    def ours() -> np.ndarray:
+        fit = fit_regression(ArrayMatrix(X), design)
+        prior = squeeze_variances(fit.sigma2, fit.df_resid)
+        unscaled = np.diag(fit.cov_unscaled)[1:]
+        return t_two_sided_p(fit.coef[:, 1:] / np.sqrt(prior.s2_post[:, None] * unscaled), prior.df_total)
+
+    def check() -> None:
+        coef, rss = np.linalg.lstsq(design, X[:, :500], rcond=None)[:2]
+        fit = fit_regression(ArrayMatrix(X[:, :500]), design)
+        np.testing.assert_allclose(fit.coef, coef.T, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(fit.sigma2, rss / (n_samples - n_columns), rtol=1e-9)
+
+    title = f"regression + {n_columns - 1} moderated p, {n_features:,} x {n_samples}, p = {n_columns}"
+    return [Case(title, "one read", ours, flat.sum, check=check)]
+
+
 def memory_rows(n_features: int = 100_000, n_samples: int = 200) -> list[Row]:
     """Peak extra memory in units of the matrix, traced through NumPy's allocator."""
     X, design = study(n_features, n_samples)
