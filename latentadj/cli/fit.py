@@ -96,6 +96,7 @@ def _fit(args: Namespace, terminal: Terminal) -> AdjustmentResult:
             sample_covariance=covariance,
             missing=args.missing,
             random_state=args.seed,
+            orientation=args.orientation,
             allow_invalid=args.allow_invalid,
             allow_adjusted=args.allow_adjusted,
             **options,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,8 @@ def test_failures_give_no_answer(study, monkeypatch):
             raise InputError("no more")
         return real(*args, **options)
 
-    monkeypatch.setattr("latentadj.compare.pseudo_primary.adjust", only_once)
+    # by module object: as an attribute of the package, `compare` is the function
+    monkeypatch.setattr(import_module("latentadj.compare.pseudo_primary"), "adjust", only_once)
     check = null_check(study.X, study.design, method="cate", n_repeats=2)
     assert check.verdict.startswith("No answer")
     assert not check.trusted

@@ -30,6 +30,4 @@ def test_p_is_continuous_where_one_table_ends_and_the_other_begins():
         below = end * (1 - np.geomspace(1e-15, 1e-3, tails._TABLE_FROM))
         above = end * (1 + np.geomspace(1e-15, 1e-3, tails._TABLE_FROM))
         for t in (below, above, np.concatenate([below, above])):
-            np.testing.assert_allclose(
-                tails.t_two_sided_p(t, df), direct_tail(t, 1.0, df, log=False), rtol=1e-12
-            )
+            np.testing.assert_allclose(tails.t_two_sided_p(t, df), direct_tail(t, 1.0, df, log=False), rtol=1e-12)
