@@ -153,6 +153,11 @@ class AdjustmentProblem:
         """Spectrum of the residuals from the whole design; one pass."""
         return residual_spectrum(self.matrix, self.basis, project_last=safe_to_project_last(self.sums))
 
+    @property
+    def basis_to_remove(self) -> Array | None:
+        """Design basis to take out of features before their products; None where the finished Gram matrix will do."""
+        return None if safe_to_project_last(self.sums) else self.basis.q
+
     @cached_property
     def unit_weights(self) -> Array:
         """One over each feature's residual standard deviation, 0 where it does not vary; (n_features,)."""

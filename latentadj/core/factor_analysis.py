@@ -71,7 +71,7 @@ def principal_components(
 def weighted_components(
     Y: FeatureMatrix,
     complement: Array,
-    basis: Array,
+    basis: Array | None,
     start: FactorModel,
     rss: Array,
     *,
@@ -85,8 +85,9 @@ def weighted_components(
     Y : FeatureMatrix of shape (n_samples, n_features)
     complement : ndarray of shape (n_samples, nu)
         Orthonormal basis of what the design leaves.
-    basis : ndarray of shape (n_samples, rank)
-        Orthonormal basis of the design.
+    basis : ndarray of shape (n_samples, rank) or None
+        Orthonormal basis of the design; None takes it out of finished Gram matrices alone, which is faster, for
+        features whose fitted part is not large (`safe_to_project_last`).
     start : FactorModel
         Unweighted components, for instance.
     rss : ndarray of shape (n_features,)
@@ -151,7 +152,7 @@ class NoiseKernel(GramKernel):
         Least noise variances.
     divisor : float
         Divisor of the noise sums of squares.
-    basis : ndarray of shape (n_samples, rank)
+    basis : ndarray of shape (n_samples, rank) or None
         What is removed from every feature.
     with_gram : bool
         Form the Gram matrix too.
@@ -161,7 +162,7 @@ class NoiseKernel(GramKernel):
     rows = {"loadings": 0, "psi": 0, "weights": 0}
 
     def __init__(
-        self, directions: Array, rss: Array, floor: Array, divisor: float, *, basis: Array, with_gram: bool
+        self, directions: Array, rss: Array, floor: Array, divisor: float, *, basis: Array | None, with_gram: bool
     ) -> None:
         super().__init__(len(directions), basis=basis, weights=np.empty_like(rss))
         self.directions = np.ascontiguousarray(directions.T)

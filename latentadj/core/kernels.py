@@ -120,6 +120,7 @@ class RegressionKernel(PassKernel):
     """
 
     rows = {"effects": 0, "rss": 0, "tss": 0, "mean": 0}
+    light = True
 
     def __init__(self, basis: Array, n_features: int, *, centred: bool) -> None:
         n_samples, rank = basis.shape
@@ -291,6 +292,7 @@ class ProjectionKernel(PassKernel):
     """
 
     rows = {"coordinates": 0}
+    light = True
 
     def __init__(self, directions: Array, n_features: int, *, centred: bool = False) -> None:
         centre = directions.mean(axis=0) if centred else 0.0
@@ -318,6 +320,7 @@ class ScoreKernel(PassKernel):
     """
 
     reads = {"coefficients": 0, "offset": 0}
+    light = True
     sums = ("total",)
 
     def __init__(self, n_samples: int, coefficients: Array, *, offset: Array | None = None) -> None:

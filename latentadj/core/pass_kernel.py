@@ -37,6 +37,8 @@ class PassKernel:
         Position in the whole matrix of the feature that this kernel calls 0.
     takes_single : bool
         Whether `update` may be given single-precision blocks of a matrix that is stored in single precision.
+    light : bool
+        Whether `update` does so little with each value that larger blocks are better.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class PassKernel:
     sums: ClassVar[tuple[str, ...]] = ()
     first_feature: int = 0
     takes_single: bool = False
+    light: ClassVar[bool] = False
 
     def fork(self) -> Self:
         """Return a kernel for one run: its sums are 0, its arrays of features are the same arrays."""

@@ -37,6 +37,8 @@ R_co = TypeVar("R_co", covariant=True)
 
 #: Contiguous runs of blocks in a pass; fixed, so that sums are formed in the same order on every machine.
 N_RUNS = 16
+#: Bytes of a block for kernels that do little with each value: threads then meet less often between blocks.
+LIGHT_BYTES = 1 << 22
 
 
 class Kernel(Protocol[R_co]):
@@ -98,8 +100,7 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None, 
         One result per kernel.
     """
     options = current_options()
-    usual = wider * default_width(Y.shape[0]) if wider > 1 else None
-    runs = _runs(list(Y.column_blocks(width or options.width or usual)))
+    runs = _runs(list(Y.column_blocks(width or options.width or _usual_width(Y.shape[0], kernels, wider))))
     progress = options.progress or NoProgress()
     portable = all(isinstance(kernel, PassKernel) for kernel in kernels)
     progress.begin(Y.shape[1])
@@ -107,6 +108,14 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None, 
         record = options.checkpoint.begin(Y, runs, kernels) if portable and options.checkpoint else None
         _on_threads(Y, runs, kernels, record, progress, options.n_threads or available_cores())
     return tuple(kernel.result() for kernel in kernels)
+
+
+def _usual_width(n_samples: int, kernels: Sequence[Kernel[Any]], wider: int) -> int | None:
+    """Features per block where nobody set them; None leaves it to the matrix."""
+    if wider > 1:
+        return wider * default_width(n_samples)
+    light = all(getattr(kernel, "light", False) for kernel in kernels)
+    return max(default_width(n_samples), LIGHT_BYTES // (8 * max(n_samples, 1))) if light else None
 
 
 def _runs(blocks: list[slice]) -> list[list[slice]]:

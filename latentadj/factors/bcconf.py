@@ -134,4 +134,4 @@ class BCconf(LinkedFactorEstimator):
         if not self.weighted:
             return model
         rss = residual_squares(problem)
-        return weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
+        return weighted_components(problem.matrix, problem.basis.complement(), problem.basis_to_remove, model, rss)

@@ -189,4 +189,4 @@ class CATE(LinkedFactorEstimator):
         model = super()._factor_model(problem, k)
         if self.factor_analysis == "pc":
             return model
-        return weighted_components(problem.matrix, basis.complement(), basis.q, model, rss)
+        return weighted_components(problem.matrix, basis.complement(), problem.basis_to_remove, model, rss)

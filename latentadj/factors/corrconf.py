@@ -158,7 +158,7 @@ class CorrConf(LinkedFactorEstimator):
 
     def _factor_model(self, problem: AdjustmentProblem, k: int) -> FactorModel:
         start, rss = super()._factor_model(problem, k), residual_squares(problem)
-        return weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, start, rss)
+        return weighted_components(problem.matrix, problem.basis.complement(), problem.basis_to_remove, start, rss)
 
 
 def _is_independent(problem: AdjustmentProblem) -> bool:

@@ -165,7 +165,7 @@ def _gaussian_estimate(problem: AdjustmentProblem, k: int) -> FactorEstimate:
     divisor = max(problem.df_resid - k, 1)
     rss = np.where(problem.constant, 0.0, problem.sums.rss)
     model = principal_components(problem.matrix, problem.unit_spectrum, rss, k, divisor=divisor)
-    model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
+    model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis_to_remove, model, rss)
     return linked_factors(problem, model, RobustRegression())
 
 

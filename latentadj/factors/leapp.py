@@ -101,7 +101,7 @@ class LEAPP(LinkedFactorEstimator):
 
     def _factor_model(self, problem: AdjustmentProblem, k: int) -> FactorModel:
         start, rss = super()._factor_model(problem, k), residual_squares(problem)
-        model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, start, rss)
+        model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis_to_remove, start, rss)
         if not model.converged:
             warnings.warn(
                 f"LEAPP's factor analysis had not settled after {model.n_iter} rounds: a factor may rest on a few "

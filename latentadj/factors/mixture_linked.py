@@ -94,7 +94,7 @@ class MixtureLinkedEstimator(LatentFactorEstimator):
         model = principal_components(problem.matrix, spectrum, rss, k, divisor=max(problem.df_resid - k, 1))
         if reference:
             return model
-        model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis.q, model, rss)
+        model = weighted_components(problem.matrix, problem.basis.complement(), problem.basis_to_remove, model, rss)
         if not model.converged:
             warnings.warn(
                 f"The factor analysis had not settled after {model.n_iter} rounds: a factor may rest on a few "
