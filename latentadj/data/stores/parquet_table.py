@@ -22,7 +22,7 @@ from .notices import warn_if_slow
 from .slabs import LARGE_SLAB_BYTES, Edges, new_slab, regular_cuts, slab_edges
 
 #: Bytes of the columns of a row group that are decoded together.
-BATCH_BYTES = 1 << 21
+BATCH_BYTES = 1 << 20
 
 
 class ParquetMatrix(StoredMatrix):
@@ -105,7 +105,8 @@ class ParquetMatrix(StoredMatrix):
     def _load_columns(self, file: Any, start: int, stop: int) -> NDArray[Any]:
         slab = new_slab((stop - start, self.shape[0]), self._held).T
         for group in range(len(self._groups) - 1):
-            slab[self._groups[group] : self._groups[group + 1]] = self._values(file, group, start, stop)
+            rows = slice(int(self._groups[group]), int(self._groups[group + 1]))
+            self._fill(slab[rows].T, file, group, slice(start, stop), slice(None))
         return slab
 
     def _load_rows(self, file: Any, start: int, stop: int) -> NDArray[Any]:
@@ -119,16 +120,16 @@ class ParquetMatrix(StoredMatrix):
             width = max(1, BATCH_BYTES // (max(end - begin, 1) * self._held.itemsize))
             for column in range(0, self.shape[0], width):
                 samples = slice(column, min(column + width, self.shape[0]))
-                values = self._values(file, group, samples.start, samples.stop)
-                slab[samples, low - start : high - start] = values[low - begin : high - begin].T
+                rows, place = slice(low - begin, high - begin), slice(low - start, high - start)
+                self._fill(slab[samples, place], file, group, samples, rows)
         return slab
 
-    def _values(self, file: Any, group: int, start: int, stop: int) -> NDArray[Any]:
-        """Columns `start` to `stop` of a row group, ``(rows of the group, stop - start)``."""
-        names = self._names[start:stop]
-        table = file.read_row_group(group, columns=names, use_threads=False).select(names)
-        frame = table.to_pandas(ignore_metadata=True, use_threads=False)
-        return frame.to_numpy(dtype=self._held)
+    def _fill(self, out: NDArray[Any], file: Any, group: int, columns: slice, rows: slice) -> None:
+        """Write some columns of a row group into the rows of `out`, one after another: no copy of them together."""
+        names = self._names[columns]
+        table = file.read_row_group(group, columns=names, use_threads=False)
+        for line, name in zip(out, names, strict=True):
+            line[:] = table.column(name).to_numpy()[rows]
 
     @contextmanager
     def _file(self) -> Iterator[Any]:

@@ -71,7 +71,7 @@ class SparseMatrix(StoredMatrix):
         _require_pointers(self._starts, data.shape[0], indices.shape[0], n_features if by_feature else n_samples, name)
         entry = self._held.itemsize + indices.dtype.itemsize
         before = self._starts if by_feature else self._count_by_feature(n_features, name)
-        limit = SLAB_BYTES if by_feature else LARGE_SLAB_BYTES
+        limit = SLAB_BYTES // 2 if by_feature else LARGE_SLAB_BYTES  # arrays of a file are copied once as they are read
         edges = gather_small_chunks(np.arange(n_features + 1), before * entry, limit)
         self._describe(name, shape, data.dtype, edges, (data, indices, indptr, shape, by_feature, name))
         self._before = before
