@@ -119,7 +119,7 @@ def require_finite(
     problem: AdjustmentProblem,
     values: NDArray[Any] | FeatureMatrix,
     sample_ids: Sequence[str] | None = None,
-    feature_ids: Sequence[str] | None = None,
+    feature_ids: Sequence[str] | NDArray[Any] | None = None,
 ) -> None:
     """Raise `InputError` naming missing or infinite cells, or overflow; costs nothing when there are none.
 

@@ -113,6 +113,7 @@ def weighted_components(
     usable = rss > 0
     floor = VARIANCE_FLOOR * rss / nu
     psi, changes, gram = np.maximum(start.psi, floor), [np.inf, np.inf], None
+    del start  # unless the caller keeps it, its loadings make room for those of the rounds
     for n_iter in range(1, max_iter + 1):
         if gram is None:
             weights = precision_roots(psi, usable)
@@ -120,6 +121,7 @@ def weighted_components(
         directions = spectrum_of_gram(gram, complement, Y.shape[1]).vectors[:, :k]
         last = n_iter == max_iter or _next_change(changes) < tol
         kernel = NoiseKernel(directions, rss, floor, nu - k, basis=basis, with_gram=not last)
+        loadings = np.empty(0)  # those of the round before make room
         loadings, updated, gram = run_pass(Y, kernel)[0]
         changes.append(float(np.max(np.abs(np.log(updated[usable] / psi[usable])), initial=0.0)))
         psi = updated

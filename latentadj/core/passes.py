@@ -19,7 +19,8 @@ from typing import Any, Protocol, Self, TypeVar
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from latentadj.core.matrix import Array, FeatureMatrix, StoresSingle, default_width
+from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix, StoresSingle, default_width
+from latentadj.core.memory import release_freed_memory
 from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.pass_options import (
     NoProgress,
@@ -39,6 +40,8 @@ R_co = TypeVar("R_co", covariant=True)
 N_RUNS = 16
 #: Bytes of a block for kernels that do little with each value: threads then meet less often between blocks.
 LIGHT_BYTES = 1 << 22
+#: Values of a stored matrix from which on the buffers of its readers are worth giving back after a pass.
+LARGE_VALUES = 1 << 24
 
 
 class Kernel(Protocol[R_co]):
@@ -107,6 +110,8 @@ def run_pass(Y: FeatureMatrix, *kernels: Kernel[Any], width: int | None = None, 
     if not (portable and options.executor and options.executor.carry_out(Y, runs, kernels, progress)):
         record = options.checkpoint.begin(Y, runs, kernels) if portable and options.checkpoint else None
         _on_threads(Y, runs, kernels, record, progress, options.n_threads or available_cores())
+    if not isinstance(Y, ArrayMatrix) and Y.shape[0] * Y.shape[1] >= LARGE_VALUES:
+        release_freed_memory()
     return tuple(kernel.result() for kernel in kernels)
 
 

@@ -291,8 +291,12 @@ def fit_from_sums(basis: DesignBasis, sums: RegressionSums) -> RegressionFit:
     """
     d, kept = basis.n_columns, list(basis.kept)
     inverse = basis.r_inverse
-    coef = np.full((d, len(sums.effects)), np.nan).T if d > len(kept) else np.empty((d, len(sums.effects))).T
-    coef.T[kept] = inverse @ sums.effects.T
+    coef = np.empty((d, len(sums.effects))).T
+    if d > len(kept):
+        coef[:] = np.nan
+        coef.T[kept] = inverse @ sums.effects.T
+    else:
+        np.matmul(inverse, sums.effects.T, out=coef.T)
     cov_unscaled = np.full((d, d), np.nan)
     cov_unscaled[np.ix_(kept, kept)] = inverse @ inverse.T
     df_resid = float(basis.n_samples - basis.rank)
@@ -302,8 +306,9 @@ def fit_from_sums(basis: DesignBasis, sums: RegressionSums) -> RegressionFit:
 
 def is_constant(sums: RegressionSums, n_samples: int) -> np.ndarray:
     """Tell which features vary by no more than the round-off of their mean, shape (n_features,)."""
-    tolerance = 8 * np.finfo(float).eps * np.abs(sums.mean)
-    return np.asarray(sums.tss <= n_samples * tolerance**2)
+    allowed = np.square(sums.mean)
+    allowed *= n_samples * (8 * np.finfo(float).eps) ** 2
+    return np.asarray(sums.tss <= allowed)
 
 
 def fit_regression(Y: FeatureMatrix, design: Array) -> RegressionFit:

@@ -18,6 +18,8 @@ BISQUARE_C = 4.685
 MAD_SCALE = 1.4826022185056018
 #: Ratio of pivots below which predictors are left to an SVD.
 NEARLY_DEPENDENT = 1e-5
+#: Rows of predictors that are weighted together.
+MOMENT_ROWS = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,8 +280,7 @@ def weighted_step(residuals: Array, predictors: Array, weights: Array) -> Array:
     Normal equations in the residuals, as in iterative refinement: their round-off is a share of the step, which
     goes to zero, and not of the coefficients. Predictors that are close to dependent go to an SVD instead.
     """
-    weighted = predictors * weights[:, None]
-    moment = weighted.T @ predictors
+    moment, score = _weighted_moments(residuals, predictors, weights)
     try:
         factor = cho_factor(moment)
     except LinAlgError:
@@ -287,8 +288,20 @@ def weighted_step(residuals: Array, predictors: Array, weights: Array) -> Array:
     diagonal = np.abs(np.diag(factor[0]))
     if diagonal.min() <= NEARLY_DEPENDENT * diagonal.max():
         return _by_svd(residuals, predictors, weights)
-    out: Array = cho_solve(factor, weighted.T @ residuals)
+    out: Array = cho_solve(factor, score)
     return out
+
+
+def _weighted_moments(residuals: Array, predictors: Array, weights: Array) -> tuple[Array, Array]:
+    """``X' W X`` and ``X' W r``, some rows at a time: no weighted copy of millions of rows."""
+    k = predictors.shape[1]
+    moment, score = np.zeros((k, k)), np.zeros(k)
+    for start in range(0, len(predictors), MOMENT_ROWS):
+        rows = slice(start, start + MOMENT_ROWS)
+        weighted = predictors[rows] * weights[rows, None]
+        moment += weighted.T @ predictors[rows]
+        score += weighted.T @ residuals[rows]
+    return moment, score
 
 
 def _by_svd(residuals: Array, predictors: Array, weights: Array) -> Array:

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from scipy.stats import kstest
 
-from latentadj.core.robust import median_absolute_deviation
+from latentadj.core.robust import MAD_SCALE
 from latentadj.exceptions import (
     CalibrationWarning,
     ConstantFeaturesWarning,
@@ -137,7 +137,8 @@ def _check_bulk(result: AdjustmentResult) -> None:
         statistic = statistic[np.isfinite(statistic)]
         if statistic.size < 200:
             continue
-        spread = median_absolute_deviation(statistic - np.median(statistic))
+        statistic -= np.median(statistic, overwrite_input=True)  # in place: there may be millions
+        spread = float(np.median(np.abs(statistic, out=statistic), overwrite_input=True)) * MAD_SCALE
         if spread > 1.5 or spread < 0.67:
             cause = (
                 "many true effects, or confounding that is left"

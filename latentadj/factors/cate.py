@@ -186,7 +186,7 @@ class CATE(LinkedFactorEstimator):
             return random_score_directions(problem, problem.unit_spectrum.vectors[:, :k])
         if self.factor_analysis == "esa":
             return early_stopped_components(problem.matrix, basis.complement(), basis.q, rss, rss, k, divisor=divisor)
-        model = super()._factor_model(problem, k)
         if self.factor_analysis == "pc":
-            return model
-        return weighted_components(problem.matrix, basis.complement(), problem.basis_to_remove, model, rss)
+            return super()._factor_model(problem, k)
+        space = problem.matrix, basis.complement(), problem.basis_to_remove
+        return weighted_components(*space, super()._factor_model(problem, k), rss)
