@@ -25,7 +25,7 @@ from latentadj.core.passes import run_pass
 from latentadj.core.regression import DesignBasis
 from latentadj.core.spectrum import safe_to_project_last, top_eigenvectors
 from latentadj.core.tails import FProbitTable, f_upper_p
-from latentadj.core.weighted_sums import ExplainedKernel, WeightedGramKernel, wide
+from latentadj.core.weighted_sums import ExplainedKernel, wide
 
 #: Fewer tests than this have no density to speak of; tail-area rates stand in for local ones.
 MIN_TESTS = 50
@@ -153,11 +153,7 @@ class SurrogateWeighting:
             return out
         mean = None if self._means_are_mild else self.sums.mean
         single = current_options().single_precision
-        kernel: GramKernel | WeightedGramKernel = (
-            GramKernel(n_samples, mean=mean, weights=weights)
-            if single
-            else WeightedGramKernel(n_samples, weights, mean=mean)
-        )
+        kernel = GramKernel(n_samples, mean=mean, weights=weights)
         gram: Array = run_pass(self.Y, kernel, wider=1 if single else wide(n_samples))[0]
         gram -= gram.mean(axis=0)
         gram -= gram.mean(axis=1)[:, None]

@@ -1,15 +1,12 @@
-"""Accumulators of surrogate variable analysis: weighted Gram matrices and sums of squares along directions.
+"""Accumulators of surrogate variable analysis: sums along directions, with little memory traffic.
 
-They do what `latentadj.core.kernels` does in general, with less memory traffic: products are added in place by
-BLAS to one triangle, and what a feature has along the directions is squared while its block is in cache.
+What a feature has along the directions is used while its block is in cache, and not kept.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
-from latentadj.core.kernels import Scratch
 from latentadj.core.matrix import Array, default_width
 from latentadj.core.pass_kernel import PassKernel
 
@@ -17,54 +14,6 @@ from latentadj.core.pass_kernel import PassKernel
 WIDER = 6
 #: Up to so many directions one matrix-vector product each is faster than a matrix product.
 FEW_DIRECTIONS = 2
-
-
-class WeightedGramKernel(PassKernel):
-    """Sample Gram matrix ``sum_j w_j^2 y_j y_j'`` of features times a factor each.
-
-    Parameters
-    ----------
-    n_samples : int
-    weights : ndarray of shape (n_features,)
-        Factor of each feature.
-    mean : ndarray of shape (n_features,), optional
-        Subtracted from the features first.
-
-    Examples
-    --------
-    >>> from latentadj.core.matrix import ArrayMatrix
-    >>> from latentadj.core.passes import run_pass
-    >>> run_pass(ArrayMatrix(np.eye(2)), WeightedGramKernel(2, np.array([2.0, 3.0])))[0]
-    array([[4., 0.],
-           [0., 9.]])
-    """
-
-    reads = {"weights": 0, "mean": 0}
-    sums = ("_triangle",)
-
-    def __init__(self, n_samples: int, weights: Array, *, mean: Array | None = None) -> None:
-        self.weights = weights
-        self.mean = mean
-        self._triangle = np.zeros((n_samples, n_samples), order="F")
-        self._scratch = Scratch()
-
-    def update(self, block: Array, columns: slice) -> None:
-        """Add the products of one block to the upper triangle."""
-        work = self._scratch.like(block)
-        if self.mean is None:
-            np.multiply(block, self.weights[columns], out=work)
-        else:
-            np.subtract(block, self.mean[columns], out=work)
-            work *= self.weights[columns]
-        by_sample = work.flags.c_contiguous
-        factor = work.T if by_sample else work
-        self._triangle = dsyrk(1.0, factor, beta=1.0, c=self._triangle, trans=by_sample, overwrite_c=1)
-
-    def result(self) -> Array:
-        """Return the Gram matrix ``(n_samples, n_samples)``."""
-        upper = np.triu(self._triangle)
-        out: Array = upper + np.triu(upper, 1).T
-        return out
 
 
 class ExplainedKernel(PassKernel):

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from latentadj.core.kernels import GramKernel
 from latentadj.core.matrix import ArrayMatrix, default_width
 from latentadj.core.passes import pass_options, run_pass
-from latentadj.core.weighted_sums import ExplainedKernel, WeightedGramKernel, WeightedSweepKernel, wide
+from latentadj.core.weighted_sums import ExplainedKernel, WeightedSweepKernel, wide
 
 ROUND_OFF = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -21,7 +22,7 @@ def test_weighted_gram(values, options, centred):
     weights = np.random.default_rng(0).uniform(size=501)
     mean = values.mean(axis=0) if centred else None
     with pass_options(**options):
-        (gram,) = run_pass(ArrayMatrix(values), WeightedGramKernel(12, weights, mean=mean), wider=wide(12))
+        (gram,) = run_pass(ArrayMatrix(values), GramKernel(12, weights=weights, mean=mean), wider=wide(12))
     rows = (values - (0 if mean is None else mean)) * weights
     np.testing.assert_allclose(gram, rows @ rows.T, **ROUND_OFF)
     np.testing.assert_array_equal(gram, gram.T)
@@ -62,7 +63,7 @@ def test_threads_change_nothing(values):
     for n_threads in (1, 2):
         with pass_options(n_threads=n_threads, width=20):
             gram, sweep = run_pass(
-                ArrayMatrix(values), WeightedGramKernel(12, weights), WeightedSweepKernel(np.eye(12)[:, :3], weights)
+                ArrayMatrix(values), GramKernel(12, weights=weights), WeightedSweepKernel(np.eye(12)[:, :3], weights)
             )
         results.append((gram, sweep))
     for one, two in zip(*results, strict=True):
