@@ -6,7 +6,6 @@ residual sum of squares is recomputed from explicit residuals where the subtract
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentadj.core.matrix import Array
+from latentadj.core.memory import Scratch, features_lie_together
 from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.pass_options import current_options
 
@@ -25,30 +25,6 @@ MEAN_DOMINATES = 1e-3
 SINGLE_FEATURES = 2048
 #: Up to so many directions, products with vectors are faster than one with a matrix.
 FEW_DIRECTIONS = 3
-
-
-class Scratch(threading.local):
-    """A reusable buffer, one per thread, that takes the shape and the memory order of the block it stands for."""
-
-    def __init__(self, dtype: type[np.floating[Any]] = np.float64) -> None:
-        self._dtype = dtype
-        self._flat: NDArray[Any] = np.empty(0, dtype)
-
-    def __reduce__(self) -> tuple[type[Scratch], tuple[type[np.floating[Any]]]]:
-        """Travel to another process without the buffer."""
-        return Scratch, (self._dtype,)
-
-    def like(self, block: NDArray[Any]) -> NDArray[Any]:
-        """Return an uninitialised array of the shape and memory order of `block`."""
-        if self._flat.size < block.size:
-            self._flat = np.empty(block.size, self._dtype)
-        flat = self._flat[: block.size]
-        return flat.reshape(block.shape[::-1]).T if features_lie_together(block) else flat.reshape(block.shape)
-
-
-def features_lie_together(block: Array) -> bool:
-    """Tell whether the values of a feature, rather than those of a sample, are neighbours in memory."""
-    return bool(abs(block.strides[0]) < abs(block.strides[1]))
 
 
 def column_sum_of_squares(block: Array, out: Array | None = None) -> Array:
@@ -231,17 +207,16 @@ class GramKernel(PassKernel):
             return
         work = block
         if self.basis is not None or self.mean is not None:
-            removed = self.mean[columns] if self.mean is not None else self._fitted(block)
-            work = np.subtract(block, removed, out=self._scratch.like(block))
+            work = self._scratch.like(block)
+            np.subtract(block, self.mean[columns] if self.mean is not None else self._fitted(block, work), out=work)
         if self.weights is not None:
             out = work if work is not block else self._scratch.like(block)
             work = np.multiply(work, self.weights[columns], out=out)
         self._add_products(work)
 
-    def _fitted(self, block: Array) -> Array:
+    def _fitted(self, block: Array, out: Array) -> Array:
         basis = np.empty((len(block), 0)) if self.basis is None else self.basis
-        out: Array = basis @ (basis.T @ block)
-        return out
+        return np.matmul(basis, basis.T @ block, out=out)
 
     def _add_products(self, work: NDArray[Any]) -> None:
         products = self._products.like(self.gram)

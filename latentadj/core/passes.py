@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from latentadj.core.matrix import Array, ArrayMatrix, FeatureMatrix, StoresSingle, default_width
-from latentadj.core.memory import release_freed_memory
+from latentadj.core.memory import Scratch, release_freed_memory
 from latentadj.core.pass_kernel import PassKernel
 from latentadj.core.pass_options import (
     NoProgress,
@@ -52,7 +52,7 @@ class Kernel(Protocol[R_co]):
         ...
 
     def update(self, block: Array, columns: slice) -> None:
-        """Take in one block ``(n_samples, width)``; never write into it."""
+        """Take in one block ``(n_samples, width)``; never write into it or keep it: the next one may lie there."""
         ...
 
     def merge(self, other: Self) -> None:
@@ -137,13 +137,14 @@ def _on_threads(
     n_threads: int,
 ) -> None:
     """Carry out a pass on threads of this process and merge the runs in order."""
+    scratch = Scratch()
 
     def job(number: int) -> list[Kernel[Any]]:
         forks = [kernel.fork() for kernel in kernels]
         run = runs[number]
         columns = slice(run[0].start, run[-1].stop) if run else slice(0, 0)
         if record is None or not record.restore(number, forks, columns):
-            do_run(Y, run, forks)
+            do_run(Y, run, forks, scratch=scratch)
             if record is not None:
                 record.save(number, forks, columns)
         return forks
@@ -156,7 +157,9 @@ def _on_threads(
                 _merge_in_order(kernels, runs, pool.map(job, range(len(runs))), progress)
 
 
-def do_run(Y: FeatureMatrix, run: Run, kernels: Sequence[Kernel[Any]], offset: int = 0) -> None:
+def do_run(
+    Y: FeatureMatrix, run: Run, kernels: Sequence[Kernel[Any]], offset: int = 0, *, scratch: Scratch | None = None
+) -> None:
     """Feed the blocks of one run to kernels.
 
     Parameters
@@ -166,22 +169,32 @@ def do_run(Y: FeatureMatrix, run: Run, kernels: Sequence[Kernel[Any]], offset: i
     kernels : sequence of Kernel
     offset : int, default=0
         Position of the feature that the kernels call 0 (those that `PassKernel.carved` made).
+    scratch : Scratch, optional
+        Where blocks stored in single precision are put in double, of several runs one after the other.
     """
+    scratch = Scratch() if scratch is None else scratch
     for columns in run:
-        block, single = _read(Y, columns, kernels)
+        block, single = _read(Y, columns, kernels, scratch)
         own = slice(columns.start - offset, columns.stop - offset)
         for kernel in kernels:
             kernel.update(single if getattr(kernel, "takes_single", False) else block, own)
 
 
-def _read(Y: FeatureMatrix, columns: slice, kernels: Sequence[Kernel[Any]]) -> tuple[Any, Any]:
-    """Read a block in double precision and, if that is how it is stored and some kernel takes it, in single."""
-    taken = [getattr(kernel, "takes_single", False) for kernel in kernels]
-    if not (any(taken) and Y.dtype == np.float32 and isinstance(Y, StoresSingle)):
+def _read(Y: FeatureMatrix, columns: slice, kernels: Sequence[Kernel[Any]], scratch: Scratch) -> tuple[Any, Any]:
+    """Read a block in double precision and, if that is how it is stored, in single for the kernels that take it.
+
+    Most values are stored in single precision; new pages for each of their blocks cost more than reading them where
+    the C library gives every large array back at once, as on the workers of dask.
+    """
+    if not (Y.dtype == np.float32 and isinstance(Y, StoresSingle)):
         block = Y.read(columns)
         return block, block
     single = Y.read_single(columns)
-    return (single if all(taken) else single.astype(np.float64, order="K")), single
+    if all(getattr(kernel, "takes_single", False) for kernel in kernels):
+        return single, single
+    block = scratch.like(single)
+    np.copyto(block, single)
+    return block, single
 
 
 def _merge_in_order(kernels: Sequence[Kernel[Any]], runs: Sequence[Run], done: Any, progress: Progress) -> None:

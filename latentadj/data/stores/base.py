@@ -126,7 +126,7 @@ class StoredMatrix:
         for index in range(first, last):
             low, high = int(self._edges[index]), int(self._edges[index + 1])
             slab = self._cache.get(index, self._load_checked)
-            pieces.append(self._cut_as(slab, max(start - low, 0), min(stop, high) - low, dtype))
+            pieces.append(self._cut(slab, max(start - low, 0), min(stop, high) - low, dtype))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
     def _load_checked(self, index: int) -> Any:
@@ -152,16 +152,10 @@ class StoredMatrix:
         """Read features `start` to `stop` as an array ``(n_samples, stop - start)`` of the storage type."""
         raise NotImplementedError
 
-    def _cut(self, slab: Any, start: int, stop: int) -> Array:
-        """Return some features of a slab as float64."""
-        out: Array = slab[:, start:stop].astype(np.float64, order="K", copy=False)
+    def _cut(self, slab: Any, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        """Return some features of a slab as an array of a type."""
+        out: NDArray[Any] = slab[:, start:stop].astype(dtype, order="K", copy=False)
         return out
-
-    def _cut_as(self, slab: Any, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
-        """Return some features of a slab in a type; of one that is not an array by way of float64."""
-        if isinstance(slab, np.ndarray):
-            return slab[:, start:stop].astype(dtype, order="K", copy=False)
-        return self._cut(slab, start, stop).astype(dtype, copy=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments

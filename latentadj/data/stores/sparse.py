@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ...core.matrix import Array, FeatureMatrix, FeatureWindow
+from ...core.matrix import FeatureMatrix, FeatureWindow
 from ...exceptions import FileFormatError
 from .base import StoredMatrix
 from .notices import warn_if_slow
@@ -103,8 +103,8 @@ class SparseMatrix(StoredMatrix):
         values, rows = self._values(first, last), np.asarray(self._indices[first:last])
         return sparse.csc_array((values, rows, self._starts[start : stop + 1] - first), (self.shape[0], stop - start))
 
-    def _cut(self, slab: Any, start: int, stop: int) -> Array:
-        dense: Array = slab[:, start:stop].astype(np.float64).toarray(order="F")
+    def _cut(self, slab: Any, start: int, stop: int, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+        dense: NDArray[Any] = slab[:, start:stop].astype(dtype).toarray(order="F")
         return dense
 
     def _values(self, first: int, last: int) -> NDArray[Any]:
