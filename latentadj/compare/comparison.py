@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from latentadj.compare.number import NO_RULE
 from latentadj.exceptions import InputError
 
 #: Columns that name a cell.
@@ -145,9 +146,10 @@ class Comparison:
 
     def __repr__(self) -> str:
         failed = int((self.frame["status"] == "failed").sum())
+        rules = len(set(self.frame["rule"]) - {NO_RULE})
         return (
             f"<Comparison: {len(self.scenarios)} scenarios x {self.n_repeats} repeats, {len(self.methods)} methods, "
-            f"{self.frame['rule'].nunique()} rules: {len(self.frame)} cells, {failed} failed>"
+            f"{rules} rule{'s' * (rules != 1)}: {len(self.frame)} cells, {failed} failed>"
         )
 
     def _repr_html_(self) -> str:
