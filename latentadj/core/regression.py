@@ -306,9 +306,11 @@ def fit_from_sums(basis: DesignBasis, sums: RegressionSums) -> RegressionFit:
 
 def is_constant(sums: RegressionSums, n_samples: int) -> np.ndarray:
     """Tell which features vary by no more than the round-off of their mean, shape (n_features,)."""
-    allowed = np.square(sums.mean)
-    allowed *= n_samples * (8 * np.finfo(float).eps) ** 2
-    return np.asarray(sums.tss <= allowed)
+    tolerance = np.abs(sums.mean)
+    tolerance *= 8 * np.finfo(float).eps  # before squaring, which could overflow
+    np.square(tolerance, out=tolerance)
+    tolerance *= n_samples
+    return np.asarray(sums.tss <= tolerance)
 
 
 def fit_regression(Y: FeatureMatrix, design: Array) -> RegressionFit:

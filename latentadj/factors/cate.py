@@ -189,4 +189,5 @@ class CATE(LinkedFactorEstimator):
         if self.factor_analysis == "pc":
             return super()._factor_model(problem, k)
         space = problem.matrix, basis.complement(), problem.basis_to_remove
+        # no name for the start: it is let go when the rounds begin
         return weighted_components(*space, super()._factor_model(problem, k), rss)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latentadj.core.kernels import RegressionSums
 from latentadj.core.matrix import ArrayMatrix
-from latentadj.core.regression import LinkUncertainty, design_basis, fit_regression
+from latentadj.core.regression import LinkUncertainty, design_basis, fit_regression, is_constant
 
 
 @pytest.fixture
@@ -118,3 +119,11 @@ def test_flipping_factor_signs_leaves_tests_of_the_rest_alone(study):
     np.testing.assert_array_equal(flipped.coef[:, 2], -fit.coef[:, 2])
     L = np.array([[0.0], [1.0], [0.0]])
     np.testing.assert_allclose(flipped.unscaled_covariance(L), fit.unscaled_covariance(L))
+
+
+@pytest.mark.parametrize("scale", [1e-140, 1.0, 1e160])
+def test_constant_features_are_told_from_others_at_any_scale(scale):
+    """Squares of the means alone would overflow at 1e160 and make every feature a constant one."""
+    mean, spread = np.array([3.0, 3.0, 0.0]) * scale, np.array([0.0, 1e-10, 1e-10]) * scale
+    sums = RegressionSums(np.zeros((3, 1)), np.zeros(3), 20 * spread**2, mean)
+    np.testing.assert_array_equal(is_constant(sums, 20), [True, False, False])
